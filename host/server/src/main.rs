@@ -1,0 +1,2 @@
+//! lavalink-rust
+fn main() {}

@@ -1,0 +1,1 @@
+//! A plugin of a generation no host speaks.
