@@ -1,1 +1,8 @@
-//! lavalink-blackbox
+//! Harness of the black-box suite: the real binary, the real plugins, a fake Discord and made-up media.
+
+pub mod client;
+pub mod media;
+pub mod node;
+
+pub use client::{Rest, Socket};
+pub use node::{Node, NodeOptions};

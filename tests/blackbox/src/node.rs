@@ -1,0 +1,195 @@
+//! Starts the real `lavalink-rust` binary with the real plugin dylibs in a directory of its own.
+
+use std::{
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use crate::client::{Rest, Socket};
+
+/// The password every test node is given.
+pub const PASSWORD: &str = "youshallnotpass";
+
+/// How to start a node.
+pub struct NodeOptions {
+    /// File of certificate authorities the node trusts (its `SSL_CERT_FILE`).
+    pub ca_file: Option<PathBuf>,
+    /// Plugins to place in the plugin directory, by crate name with underscores.
+    pub plugins: Vec<&'static str>,
+    /// Further files to place in the plugin directory: name and content.
+    pub plugin_files: Vec<(&'static str, Vec<u8>)>,
+    /// Further lines for `application.yml`, below the test defaults.
+    pub extra_yaml: String,
+    /// Arguments of the command line.
+    pub arguments: Vec<String>,
+}
+
+impl Default for NodeOptions {
+    fn default() -> Self {
+        Self {
+            ca_file: None,
+            plugins: vec!["lavalink_plugin_http", "lavalink_plugin_local"],
+            plugin_files: Vec::new(),
+            extra_yaml: String::new(),
+            arguments: Vec::new(),
+        }
+    }
+}
+
+/// A running node; killed on drop, and its log printed when the test is failing.
+pub struct Node {
+    child: Child,
+    directory: tempfile::TempDir,
+    port: u16,
+}
+
+/// Folder cargo put this build's binaries and dylibs in.
+pub fn build_directory() -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its own path");
+    let deps = test.parent().expect("a file has a folder");
+    deps.parent().expect("deps lies in the profile folder").to_owned()
+}
+
+/// Path of a plugin dylib this build made.
+///
+/// # Panics
+/// When it is not there: the test command builds the whole workspace first.
+pub fn built_plugin(name: &str) -> PathBuf {
+    let path = build_directory().join(format!("lib{name}.so"));
+    assert!(path.is_file(), "{} is missing: run `cargo build --workspace` first", path.display());
+    path
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
+    listener.local_addr().expect("a bound socket has an address").port()
+}
+
+impl Node {
+    /// Starts a node and waits until it answers.
+    ///
+    /// # Panics
+    /// When it does not come up within 20 s.
+    pub async fn start(options: NodeOptions) -> Self {
+        let binary = build_directory().join("lavalink-rust");
+        assert!(binary.is_file(), "{} is missing: run `cargo build --workspace` first", binary.display());
+        let directory = tempfile::tempdir().expect("a temp dir can be made");
+        let plugins = directory.path().join("plugins");
+        fs::create_dir(&plugins).expect("a folder can be made");
+        for name in &options.plugins {
+            fs::copy(built_plugin(name), plugins.join(format!("{name}.so"))).expect("a plugin can be copied");
+        }
+        for (name, content) in &options.plugin_files {
+            fs::write(plugins.join(name), content).expect("a plugin file can be written");
+        }
+        let port = free_port();
+        let yaml = format!(
+            "server:\n  port: {port}\n  address: 127.0.0.1\nlavalink:\n  pluginsDir: ./plugins\n  server:\n    password: {PASSWORD}\n    \
+             sources:\n      http: true\n      local: true\n{}",
+            options.extra_yaml
+        );
+        fs::write(directory.path().join("application.yml"), yaml).expect("a config can be written");
+        let log = fs::File::create(directory.path().join("node.log")).expect("a log can be made");
+        let mut command = Command::new(binary);
+        command
+            .args(&options.arguments)
+            .current_dir(directory.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a file handle can be cloned"))
+            .stderr(log);
+        if let Some(ca) = &options.ca_file {
+            command.env("SSL_CERT_FILE", ca);
+        }
+        let child = command.spawn().expect("the node can be started");
+        let mut node = Self { child, directory, port };
+        node.wait_until_up().await;
+        node
+    }
+
+    async fn wait_until_up(&mut self) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child can be asked") {
+                panic!("the node ended with {status}:\n{}", self.log());
+            }
+            if let Ok((200, _)) = self.rest().try_get("/version").await {
+                return;
+            }
+            assert!(Instant::now() < deadline, "the node did not answer within 20 s:\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// `127.0.0.1:port`.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The folder the node runs in.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// A REST client with the right password.
+    pub fn rest(&self) -> Rest {
+        Rest::new(self.address(), Some(PASSWORD.to_owned()))
+    }
+
+    /// A REST client with these credentials.
+    pub fn rest_as(&self, password: Option<&str>) -> Rest {
+        Rest::new(self.address(), password.map(str::to_owned))
+    }
+
+    /// Opens a session.
+    pub async fn socket(&self) -> Socket {
+        Socket::open(&self.address(), PASSWORD, "170939974227541168", None).await
+    }
+
+    /// All the node has printed.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.directory.path().join("node.log")).unwrap_or_default()
+    }
+
+    /// Whether the process is still there.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Asks the node to end as an operator would, and returns its exit code.
+    pub async fn terminate(&mut self) -> Option<i32> {
+        // SAFETY: kill with the id of our own child, which has not been reaped yet, has no memory effects.
+        #[allow(unsafe_code)]
+        unsafe {
+            libc::kill(self.child.id() as libc::pid_t, libc::SIGTERM);
+        }
+        let deadline = Instant::now() + Duration::from_secs(15);
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child can be asked") {
+                return status.code();
+            }
+            assert!(Instant::now() < deadline, "the node did not end within 15 s of SIGTERM:\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // The child may have ended by itself; then there is nothing left to do.
+        drop(self.child.kill());
+        drop(self.child.wait());
+        if std::thread::panicking() {
+            let log = self.log();
+            let from = log.len().saturating_sub(20_000);
+            eprintln!("---- log of the node ----\n{}", log.get(from..).unwrap_or(&log));
+        }
+    }
+}
