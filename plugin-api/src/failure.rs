@@ -55,7 +55,12 @@ impl Failure {
 
     /// A failure of the given severity without a separate cause.
     pub fn new(severity: Severity, message: impl Into<String>) -> Self {
-        Self { message: message.into(), severity, cause: String::new(), retry: None }
+        Self {
+            message: message.into(),
+            severity,
+            cause: String::new(),
+            retry: None,
+        }
     }
 
     /// The same failure with its technical reason.
@@ -68,7 +73,11 @@ impl Failure {
 
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.cause.is_empty() { f.write_str(&self.message) } else { write!(f, "{}: {}", self.message, self.cause) }
+        if self.cause.is_empty() {
+            f.write_str(&self.message)
+        } else {
+            write!(f, "{}: {}", self.message, self.cause)
+        }
     }
 }
 

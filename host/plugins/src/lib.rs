@@ -1,1 +1,22 @@
-//! lavalink-plugins
+//! Finds, verifies, loads and guards plugins, and answers the node's questions through them.
+//!
+//! [`Plugins::load`] reads each file's manifest before any of its code runs, checks the interface generation and the
+//! layout of every type, and only then loads it. Loaded libraries are never unloaded. Every later call of a plugin runs
+//! on the blocking pool of the runtime, under a limit of calls in flight per plugin and a deadline; what a plugin does
+//! wrong becomes a [`Failure`](lavalink_plugin_api::Failure) and never takes the node with it (short of a crash of the
+//! process itself, which native code can always cause).
+
+mod discovery;
+mod error;
+mod guard;
+mod manifest;
+mod native;
+mod plugins;
+mod registry;
+mod resolution;
+
+pub use error::{LoadError, LoadReport};
+pub use guard::GuardLimits;
+pub use manifest::{Manifest, ManifestError};
+pub use plugins::{HostFactory, LoadOptions, PluginInfo, Plugins};
+pub use resolution::{Item, Resolution};

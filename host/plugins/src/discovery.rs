@@ -1,0 +1,142 @@
+//! Lists the files of the plugin directories.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use crate::error::{LoadError, LoadReport};
+
+/// A file that may be a plugin.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    /// Absolute path, so that the system's loader does not search for it.
+    pub(crate) path: PathBuf,
+    /// The file, opened for reading.
+    pub(crate) file: File,
+}
+
+/// What a file name promises.
+enum Kind {
+    Library,
+    JavaArchive,
+    WebAssembly,
+}
+
+impl Kind {
+    fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()? {
+            "so" | "dylib" | "dll" => Some(Self::Library),
+            "jar" => Some(Self::JavaArchive),
+            "wasm" => Some(Self::WebAssembly),
+            _ => None,
+        }
+    }
+}
+
+/// All plugin files of the directories: in the order of the directories, each sorted by file name. A directory that
+/// does not exist has no files. Files of other kinds are passed over.
+pub(crate) fn candidates(dirs: &[PathBuf]) -> (Vec<Candidate>, Vec<LoadReport>) {
+    let mut found = Vec::new();
+    let mut refused = Vec::new();
+    for dir in dirs {
+        match files_of(dir) {
+            Ok(paths) => {
+                for path in paths {
+                    match examine(&path) {
+                        Ok(Some(candidate)) => found.push(candidate),
+                        Ok(None) => {}
+                        Err(error) => refused.push(LoadReport {
+                            path,
+                            result: Err(error),
+                        }),
+                    }
+                }
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => {
+                refused.push(LoadReport {
+                    path: dir.clone(),
+                    result: Err(LoadError::Unreadable(error)),
+                });
+            }
+        }
+    }
+    (found, refused)
+}
+
+fn files_of(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut paths = std::fs::read_dir(dir)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<std::io::Result<Vec<_>>>()?;
+    paths.sort();
+    Ok(paths)
+}
+
+fn examine(path: &Path) -> Result<Option<Candidate>, LoadError> {
+    let Some(kind) = Kind::of(path) else {
+        return Ok(None);
+    };
+    // Asked before opening: opening a pipe would wait for its other end.
+    let metadata = std::fs::metadata(path).map_err(LoadError::Unreadable)?;
+    if !metadata.is_file() {
+        return Ok(None);
+    }
+    if metadata.len() == 0 {
+        return Err(LoadError::Empty);
+    }
+    match kind {
+        Kind::JavaArchive => Err(LoadError::JavaArchive),
+        Kind::WebAssembly => Err(LoadError::WebAssembly),
+        Kind::Library => {
+            let path = path.canonicalize().map_err(LoadError::Unreadable)?;
+            let file = File::open(&path).map_err(LoadError::Unreadable)?;
+            Ok(Some(Candidate { path, file }))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sorts_and_sorts_out() {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in [
+            ("b.so", "x"),
+            ("a.dylib", "x"),
+            ("empty.so", ""),
+            ("java.jar", "PK"),
+            ("guest.wasm", "x"),
+            ("readme.txt", "x"),
+            ("noextension", "x"),
+        ] {
+            std::fs::write(dir.path().join(name), text).unwrap();
+        }
+        std::fs::create_dir(dir.path().join("folder.so")).unwrap();
+        let missing = dir.path().join("missing");
+
+        let (found, refused) = candidates(&[missing, dir.path().to_owned()]);
+
+        let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+        assert_eq!(
+            found.iter().map(|c| name(&c.path)).collect::<Vec<_>>(),
+            ["a.dylib", "b.so"]
+        );
+        let refused: Vec<_> = refused
+            .iter()
+            .map(|r| (name(&r.path), r.result.as_ref().unwrap_err().to_string()))
+            .collect();
+        assert_eq!(refused.len(), 3);
+        assert!(refused[0].0 == "empty.so" && refused[0].1.contains("empty"));
+        assert!(refused[1].0 == "guest.wasm" && refused[1].1.contains("WebAssembly"));
+        assert!(refused[2].0 == "java.jar" && refused[2].1.contains("Java"));
+    }
+
+    #[test]
+    fn a_file_in_place_of_a_directory_is_reported() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let (found, refused) = candidates(&[file.path().to_owned()]);
+        assert!(found.is_empty());
+        assert!(matches!(refused[0].result, Err(LoadError::Unreadable(_))));
+    }
+}

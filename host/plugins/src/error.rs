@@ -1,0 +1,141 @@
+//! Why a file did not become a plugin.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lavalink_plugin_api::Failure;
+
+use crate::PluginInfo;
+use crate::manifest::ManifestError;
+
+/// What became of one file of a plugin directory.
+#[derive(Debug)]
+pub struct LoadReport {
+    /// The file, or the directory when that itself could not be read.
+    pub path: PathBuf,
+    /// What it offers, or why it offers nothing.
+    pub result: Result<PluginInfo, LoadError>,
+}
+
+/// Why a file of a plugin directory was refused. The texts are for the operator: what is wrong and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file or directory could not be read.
+    #[error("it cannot be read: {0}")]
+    Unreadable(#[source] std::io::Error),
+    /// Nothing in it.
+    #[error("the file is empty, probably a broken download; fetch it again")]
+    Empty,
+    /// A plugin of Java Lavalink.
+    #[error(
+        "this is a plugin for the Java node and cannot run here; remove it and install its native build, if there is one"
+    )]
+    JavaArchive,
+    /// A WebAssembly plugin.
+    #[error(
+        "this build of the node does not run WebAssembly plugins; install the native build of the plugin"
+    )]
+    WebAssembly,
+    /// The manifest is absent or broken.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// No interface generation is spoken by both sides.
+    #[error(
+        "plugin {plugin} is built for interface generation {}, this node speaks generation {}; {}",
+        list(.found), list(.spoken), advice(.found, .spoken)
+    )]
+    WrongGeneration {
+        /// Name in the manifest.
+        plugin: String,
+        /// Generations the plugin offers.
+        found: Vec<u32>,
+        /// Generations this node speaks.
+        spoken: Vec<u32>,
+    },
+    /// Built with another release line of the type vocabulary.
+    #[error(
+        "plugin {plugin} uses the binary vocabulary \"{found}\", this node \"{spoken}\"; rebuild the plugin against this node's lavalink-plugin-api"
+    )]
+    WrongVocabulary {
+        /// Name in the manifest.
+        plugin: String,
+        /// What the plugin was built with.
+        found: String,
+        /// What this node was built with.
+        spoken: String,
+    },
+    /// The system's loader refused the file.
+    #[error("the system cannot load it: {0}; it may be built for another system or lack a library")]
+    Open(#[source] libloading::Error),
+    /// The manifest promises an interface that is not there.
+    #[error(
+        "plugin {plugin} says it offers generation {generation} but has no symbol `{symbol}`; rebuild it with export_source!"
+    )]
+    MissingSymbol {
+        /// Name in the manifest.
+        plugin: String,
+        /// The generation promised.
+        generation: u32,
+        /// The symbol looked for.
+        symbol: &'static str,
+    },
+    /// The types of the interface differ.
+    #[error(
+        "the types of plugin {plugin} differ from this node's generation {generation}: {difference}; rebuild the plugin against this node's lavalink-plugin-api"
+    )]
+    Layout {
+        /// Name in the manifest.
+        plugin: String,
+        /// The generation compared.
+        generation: u32,
+        /// First lines of the comparison.
+        difference: String,
+    },
+    /// The plugin's constructor failed or panicked.
+    #[error("plugin {plugin} could not start: {failure}")]
+    Start {
+        /// Name in the manifest.
+        plugin: String,
+        /// What it said.
+        failure: Failure,
+    },
+    /// Loading did not come to an end.
+    #[error("plugin {plugin} did not finish starting within {} s; it is left alone", .limit.as_secs_f32())]
+    StartDeadline {
+        /// Name in the manifest.
+        plugin: String,
+        /// The limit it passed.
+        limit: Duration,
+    },
+    /// Another plugin offers a source of that name already.
+    #[error(
+        "source {source_name} of plugin {plugin} is already provided by {first}; remove one of the two files"
+    )]
+    DuplicateSource {
+        /// Name in the manifest.
+        plugin: String,
+        /// The source both offer.
+        source_name: String,
+        /// The plugin that keeps it.
+        first: String,
+    },
+}
+
+fn list(generations: &[u32]) -> String {
+    if generations.is_empty() {
+        return "none".to_owned();
+    }
+    generations
+        .iter()
+        .map(u32::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn advice(found: &[u32], spoken: &[u32]) -> &'static str {
+    if found.iter().min() > spoken.iter().max() {
+        "update the node, or install an older build of the plugin"
+    } else {
+        "install a newer build of the plugin"
+    }
+}

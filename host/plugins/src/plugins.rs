@@ -1,0 +1,310 @@
+//! The face of the crate: loads what is there and answers the node's questions.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use lavalink_plugin_api::{Details, Failure, Host, Loaded, Media, Severity, Track};
+
+use crate::discovery;
+use crate::error::{LoadError, LoadReport};
+use crate::guard::{Guard, GuardLimits};
+use crate::native;
+use crate::registry::{Registered, Registry};
+use crate::resolution::{Item, Resolution};
+
+/// Most redirects followed for one identifier or one opened track.
+const MAX_REDIRECTS: usize = 5;
+
+/// Title of a track whose source found none.
+const UNKNOWN_TITLE: &str = "Unknown title";
+
+/// Makes the [`Host`] a plugin sees during one call.
+pub trait HostFactory: Send + Sync {
+    /// The host for one call of `plugin`. What it does for the plugin has to end by `deadline`.
+    fn host_for(&self, plugin: &str, deadline: Instant) -> Arc<dyn Host>;
+}
+
+/// What to load and how far to trust it.
+pub struct LoadOptions {
+    /// Directories with plugin files; the first of two sources of one name wins.
+    pub dirs: Vec<PathBuf>,
+    /// Whether a source, by name, is to be offered.
+    pub source_enabled: Box<dyn Fn(&str) -> bool + Send + Sync>,
+    /// Bounds for every plugin.
+    pub limits: GuardLimits,
+}
+
+/// A loaded plugin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginInfo {
+    /// Name in the manifest; its configuration is `plugins.<name>`.
+    pub name: String,
+    /// Version in the manifest.
+    pub version: String,
+    /// Licence in the manifest; empty when it gives none.
+    pub licence: String,
+    /// Interface generation the node talks to it in.
+    pub generation: u32,
+    /// The file it came from.
+    pub path: PathBuf,
+    /// Sources it offers that are enabled, in its own order.
+    pub sources: Vec<String>,
+}
+
+/// All loaded plugins.
+pub struct Plugins {
+    infos: Vec<PluginInfo>,
+    registry: Registry,
+    limits: GuardLimits,
+    factory: Arc<dyn HostFactory>,
+}
+
+impl std::fmt::Debug for Plugins {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plugins")
+            .field("infos", &self.infos)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Plugins {
+    /// Loads every plugin of the directories. Blocks; meant for the start of the node. Nothing a file contains makes this
+    /// fail as a whole: there is one report per file that is, or should be, a plugin.
+    pub fn load(options: LoadOptions, factory: Arc<dyn HostFactory>) -> (Self, Vec<LoadReport>) {
+        let LoadOptions {
+            dirs,
+            source_enabled,
+            limits,
+        } = options;
+        let mut plugins = Self {
+            infos: Vec::new(),
+            registry: Registry::default(),
+            limits,
+            factory,
+        };
+        let (candidates, mut reports) = discovery::candidates(&dirs);
+        for candidate in candidates {
+            let path = candidate.path.clone();
+            match native::load(candidate, limits.start) {
+                Ok(loaded) => plugins.register(path, loaded, &source_enabled, &mut reports),
+                Err(error) => reports.push(LoadReport {
+                    path,
+                    result: Err(error),
+                }),
+            }
+        }
+        (plugins, reports)
+    }
+
+    fn register(
+        &mut self,
+        path: PathBuf,
+        plugin: native::Loaded,
+        source_enabled: &dyn Fn(&str) -> bool,
+        reports: &mut Vec<LoadReport>,
+    ) {
+        let native::Loaded {
+            manifest,
+            generation,
+            sources,
+        } = plugin;
+        let guard = Arc::new(Guard::new(&manifest.name, self.limits.in_flight));
+        let mut offered = Vec::new();
+        let mut refused = false;
+        for (descriptor, source) in sources {
+            let name = descriptor.name.clone();
+            if !source_enabled(&name) {
+                tracing::debug!(plugin = manifest.name, source = name, "source is not enabled");
+                continue;
+            }
+            match self.registry.add(Registered {
+                descriptor,
+                source,
+                guard: guard.clone(),
+            }) {
+                Ok(()) => offered.push(name),
+                Err(first) => {
+                    refused = true;
+                    let error = LoadError::DuplicateSource {
+                        plugin: manifest.name.clone(),
+                        source_name: name,
+                        first,
+                    };
+                    reports.push(LoadReport {
+                        path: path.clone(),
+                        result: Err(error),
+                    });
+                }
+            }
+        }
+        if refused && offered.is_empty() {
+            return;
+        }
+        let info = PluginInfo {
+            name: manifest.name,
+            version: manifest.version,
+            licence: manifest.licence,
+            generation,
+            path: path.clone(),
+            sources: offered,
+        };
+        self.infos.push(info.clone());
+        reports.push(LoadReport {
+            path,
+            result: Ok(info),
+        });
+    }
+
+    /// The plugins in the order they were loaded.
+    pub fn infos(&self) -> &[PluginInfo] {
+        &self.infos
+    }
+
+    /// Names of the enabled sources in the order they are asked: fallback sources last.
+    pub fn source_names(&self) -> Vec<String> {
+        self.registry.names()
+    }
+
+    /// Looks an identifier up: the sources are asked in order until one knows it, up to five redirects are followed.
+    ///
+    /// A fault of one source (a bug, a deadline) does not keep the others from answering; it is reported when none does.
+    ///
+    /// # Errors
+    /// When the source whose identifier it is could not look it up.
+    pub async fn load_identifier(&self, identifier: &str) -> Result<Resolution, Failure> {
+        let end = Instant::now() + self.limits.resolve;
+        let mut identifier = identifier.to_owned();
+        let mut reference_title = None;
+        for _ in 0..=MAX_REDIRECTS {
+            let Some((source, loaded)) = self.ask(&identifier, end).await? else {
+                return Ok(Resolution::empty());
+            };
+            let item = match loaded {
+                Loaded::Redirect {
+                    identifier: next,
+                    title,
+                } => {
+                    tracing::debug!(source, next, "source refers to another identifier");
+                    identifier = next;
+                    reference_title = title.or(reference_title);
+                    continue;
+                }
+                Loaded::NotMine | Loaded::Nothing => Item::Empty,
+                Loaded::Track(track) => Item::Track(titled(track, reference_title)),
+                Loaded::Playlist(playlist) => Item::Playlist(playlist),
+                Loaded::Search(tracks) => Item::Search(tracks),
+            };
+            return Ok(Resolution { source, item });
+        }
+        tracing::debug!(identifier, "more than {MAX_REDIRECTS} redirects, given up");
+        Ok(Resolution::empty())
+    }
+
+    /// One round: the first source that claims the identifier, and its answer. `None` when nobody does.
+    async fn ask(&self, identifier: &str, end: Instant) -> Result<Option<(String, Loaded)>, Failure> {
+        let mut fault: Option<Failure> = None;
+        for registered in self.registry.responsible(identifier) {
+            let answer = self.ask_one(registered, identifier, end).await;
+            let name = &registered.descriptor.name;
+            match answer {
+                Ok(Loaded::NotMine) => {}
+                Ok(Loaded::Nothing) if fault.is_some() => {}
+                Ok(loaded) => return Ok(Some((name.clone(), loaded))),
+                Err(failure) if failure.severity == Severity::Fault => {
+                    tracing::warn!(source = name, %failure, "source failed to look an identifier up");
+                    fault.get_or_insert(failure);
+                }
+                Err(failure) => return Err(fault.unwrap_or(failure)),
+            }
+        }
+        fault.map_or(Ok(None), Err)
+    }
+
+    async fn ask_one(
+        &self,
+        registered: &Registered,
+        identifier: &str,
+        end: Instant,
+    ) -> Result<Loaded, Failure> {
+        let deadline = end.min(Instant::now() + self.limits.load);
+        let Registered { source, guard, .. } = registered.clone();
+        let host = self.factory.host_for(guard.plugin(), deadline);
+        let identifier = identifier.to_owned();
+        guard
+            .call("load", deadline, move || source.load(&*host, &identifier))
+            .await
+    }
+
+    /// Checks the source-specific tail of an encoded track of format version `version`. `None` when no such source is
+    /// loaded. Synchronous, because sources promise to be quick here.
+    pub fn decode_details(
+        &self,
+        source: &str,
+        version: u8,
+        details: &[u8],
+    ) -> Option<Result<Details, Failure>> {
+        let registered = self.registry.get(source)?;
+        let decode = std::panic::AssertUnwindSafe(|| registered.source.decode_details(version, details));
+        Some(std::panic::catch_unwind(decode).unwrap_or_else(|panic| {
+            let plugin = registered.guard.plugin();
+            Err(
+                Failure::fault(format!("The plugin {plugin} panicked.")).because(format!(
+                    "`decode_details`: {}",
+                    lavalink_plugin_api::v1::panic_text(&*panic)
+                )),
+            )
+        }))
+    }
+
+    /// Asks a source where the bytes of its track are. When it names another identifier instead, that one is looked up
+    /// and opened, five times at most; so [`Media::Redirect`] is never returned.
+    ///
+    /// # Errors
+    /// When the source is not loaded, when it cannot play the track, or when nothing stands behind the identifier it names.
+    pub async fn open(&self, source: &str, track: &Track, position: Duration) -> Result<Media, Failure> {
+        let mut source = source.to_owned();
+        let mut track = track.clone();
+        for _ in 0..=MAX_REDIRECTS {
+            let identifier = match self.open_once(&source, track, position).await? {
+                Media::Redirect(identifier) => identifier,
+                media => return Ok(media),
+            };
+            tracing::debug!(source, identifier, "source plays another identifier instead");
+            let found = self.load_identifier(&identifier).await?;
+            (source, track) = found.into_track().ok_or_else(|| {
+                Failure::common("Nothing was found to play this track from.").because(format!(
+                    "source {source} refers to {identifier}, which no source knows"
+                ))
+            })?;
+        }
+        Err(
+            Failure::suspicious("This track refers to others without end.").because(format!(
+                "more than {MAX_REDIRECTS} redirects; last asked source {source}"
+            )),
+        )
+    }
+
+    async fn open_once(&self, source: &str, track: Track, position: Duration) -> Result<Media, Failure> {
+        let Some(Registered { source, guard, .. }) = self.registry.get(source).cloned() else {
+            return Err(Failure::common(format!("The source {source} is not available."))
+                .because("no loaded plugin offers it, or it is switched off"));
+        };
+        let deadline = Instant::now() + self.limits.open;
+        let host = self.factory.host_for(guard.plugin(), deadline);
+        guard
+            .call("open", deadline, move || source.open(&*host, &track, position))
+            .await
+    }
+}
+
+/// Gives a track without a title of its own the one of the reference that led to it.
+fn titled(mut track: Track, reference: Option<String>) -> Track {
+    if let Some(title) = reference
+        && track.info.title == UNKNOWN_TITLE
+    {
+        track.info.title = title;
+    }
+    track
+}

@@ -1,0 +1,145 @@
+//! The sources of all plugins, in the order they are asked.
+
+use std::sync::Arc;
+
+use lavalink_plugin_api::{Source, SourceDescriptor};
+
+use crate::guard::Guard;
+
+/// One source and the guard of the plugin it belongs to.
+#[derive(Clone)]
+pub(crate) struct Registered {
+    pub(crate) descriptor: SourceDescriptor,
+    pub(crate) source: Arc<dyn Source>,
+    pub(crate) guard: Arc<Guard>,
+}
+
+/// All sources: in the order of registration, those that claim whatever is left at the end.
+#[derive(Default)]
+pub(crate) struct Registry {
+    sources: Vec<Registered>,
+}
+
+impl Registry {
+    /// Adds a source, unless its name is taken: then the plugin that has it is returned.
+    pub(crate) fn add(&mut self, registered: Registered) -> Result<(), String> {
+        if let Some(first) = self.get(&registered.descriptor.name) {
+            return Err(first.guard.plugin().to_owned());
+        }
+        let rank = |source: &Registered| source.descriptor.is_fallback;
+        let at = self
+            .sources
+            .partition_point(|other| rank(other) <= rank(&registered));
+        self.sources.insert(at, registered);
+        Ok(())
+    }
+
+    /// The source of that name.
+    pub(crate) fn get(&self, name: &str) -> Option<&Registered> {
+        self.sources.iter().find(|source| source.descriptor.name == name)
+    }
+
+    /// Names in the order the sources are asked.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.sources
+            .iter()
+            .map(|source| source.descriptor.name.clone())
+            .collect()
+    }
+
+    /// Who is to be asked for an identifier: the owner of its search prefix alone, otherwise everyone.
+    pub(crate) fn responsible(&self, identifier: &str) -> &[Registered] {
+        let owns = |source: &Registered| {
+            source
+                .descriptor
+                .search_prefixes
+                .iter()
+                .any(|p| !p.is_empty() && identifier.starts_with(p.as_str()))
+        };
+        match self.sources.iter().position(owns) {
+            Some(at) => &self.sources[at..=at],
+            None => &self.sources,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use lavalink_plugin_api::{Details, Failure, Host, Loaded, Media, Track};
+
+    use super::*;
+
+    struct Silent;
+
+    impl Source for Silent {
+        fn describe(&self) -> SourceDescriptor {
+            SourceDescriptor {
+                name: String::new(),
+                search_prefixes: Vec::new(),
+                is_fallback: false,
+            }
+        }
+        fn load(&self, _: &dyn Host, _: &str) -> Result<Loaded, Failure> {
+            Ok(Loaded::NotMine)
+        }
+        fn decode_details(&self, _: u8, details: &[u8]) -> Result<Details, Failure> {
+            Ok(Details {
+                details: details.to_vec(),
+                plugin_info: None,
+            })
+        }
+        fn open(&self, _: &dyn Host, _: &Track, _: Duration) -> Result<Media, Failure> {
+            Err(Failure::common("silent"))
+        }
+    }
+
+    fn source(name: &str, plugin: &str, prefixes: &[&str], is_fallback: bool) -> Registered {
+        Registered {
+            descriptor: SourceDescriptor {
+                name: name.to_owned(),
+                search_prefixes: prefixes.iter().map(|&p| p.to_owned()).collect(),
+                is_fallback,
+            },
+            source: Arc::new(Silent),
+            guard: Arc::new(Guard::new(plugin, 1)),
+        }
+    }
+
+    #[test]
+    fn keeps_the_order_of_registration_and_puts_fallbacks_last() {
+        let mut registry = Registry::default();
+        for (name, is_fallback) in [("http", true), ("b", false), ("late", true), ("a", false)] {
+            registry.add(source(name, "p", &[], is_fallback)).unwrap();
+        }
+        assert_eq!(registry.names(), ["b", "a", "http", "late"]);
+    }
+
+    #[test]
+    fn the_first_of_a_name_wins() {
+        let mut registry = Registry::default();
+        registry.add(source("x", "one", &[], false)).unwrap();
+        assert_eq!(
+            registry.add(source("x", "two", &[], false)),
+            Err("one".to_owned())
+        );
+        assert_eq!(registry.names(), ["x"]);
+    }
+
+    #[test]
+    fn a_search_prefix_is_answered_by_its_owner_alone() {
+        let mut registry = Registry::default();
+        registry.add(source("x", "p", &["", "xsearch:"], false)).unwrap();
+        registry.add(source("y", "p", &["ysearch:"], false)).unwrap();
+        let asked = |identifier: &str| {
+            registry
+                .responsible(identifier)
+                .iter()
+                .map(|s| s.descriptor.name.clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(asked("ysearch:abc"), ["y"]);
+        assert_eq!(asked("zsearch:abc"), ["x", "y"]);
+    }
+}
