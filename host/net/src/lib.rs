@@ -1,1 +1,23 @@
-//! lavalink-net
+//! The node's only door out: HTTP client and the readers that feed media to the audio engine.
+//!
+//! [`HttpClient`] makes single requests. A [`ByteOrigin`] (such as [`HttpOrigin`], which reconnects by itself) delivers
+//! the bytes of one medium; a [`MediaReader`] keeps a bounded part of them in memory ahead of a consumer that must not
+//! wait, and a [`BlockingReader`] is the same for a consumer that may.
+
+mod client;
+mod error;
+mod http_origin;
+mod icy;
+mod origin;
+mod reader;
+mod request;
+mod response;
+mod tls;
+
+pub use client::{HttpClient, MAX_REDIRECTS, NetConfig, ProxyConfig};
+pub use error::{NetError, Stage};
+pub use http_origin::HttpOrigin;
+pub use origin::{ByteOrigin, Opened};
+pub use reader::{BlockingReader, MediaReader, ReaderConfig};
+pub use request::{MAX_HEADER_BYTES, MAX_URL_BYTES, Request};
+pub use response::Response;

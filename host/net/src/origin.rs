@@ -1,0 +1,34 @@
+//! Where the bytes of a medium come from, whatever it is.
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+
+use crate::NetError;
+
+/// What an origin says once it is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opened {
+    /// Offset of the first byte the next read delivers; the one asked for, unless the origin is live.
+    pub offset: u64,
+    /// Bytes of the whole medium, when known.
+    pub total: Option<u64>,
+    /// Whether it can be opened again at any other offset.
+    pub seekable: bool,
+}
+
+/// A source of bytes in order that can be opened at an offset. All waits inside have deadlines of their own.
+pub trait ByteOrigin: Send + 'static {
+    /// Opens at `offset` bytes from the start, dropping whatever was open before. An offset at or behind the end is
+    /// no error: the next read then delivers the end.
+    ///
+    /// # Errors
+    /// When the bytes from there on cannot be had. The call may be repeated.
+    fn open(&mut self, offset: u64) -> BoxFuture<'_, Result<Opened, NetError>>;
+
+    /// The next bytes, at most `max`; empty is the end of the medium. Dropping the future loses nothing but the
+    /// position: the next call is then `open`.
+    ///
+    /// # Errors
+    /// When the bytes cannot be had, reconnects included.
+    fn read(&mut self, max: usize) -> BoxFuture<'_, Result<Bytes, NetError>>;
+}

@@ -1,0 +1,138 @@
+//! Compressed bytes kept in memory ahead of a consumer that reads and seeks without ever waiting.
+
+mod blocking;
+mod fill;
+mod shared;
+mod window;
+
+use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+pub use blocking::BlockingReader;
+use shared::{Readiness, Shared};
+
+use crate::{ByteOrigin, NetError, Stage};
+
+/// Bounds of a [`MediaReader`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReaderConfig {
+    /// Most bytes held ahead of the position.
+    pub read_ahead_bytes: usize,
+    /// Bytes behind the position that stay, so that a short step back needs no reconnect. Rounded up to whole blocks of
+    /// 16 KiB.
+    pub keep_behind_bytes: usize,
+    /// A jump of at most this many bytes beyond what is held reads on instead of reconnecting.
+    pub skip_bytes: u64,
+    /// Longest wait of [`MediaReader::ready`].
+    pub open_timeout: Duration,
+}
+
+impl Default for ReaderConfig {
+    /// 512 KiB ahead, 64 KiB behind, jumps of 512 KiB read on (as Lavalink has it), 20 s to open.
+    fn default() -> Self {
+        Self {
+            read_ahead_bytes: 512 * 1024,
+            keep_behind_bytes: 64 * 1024,
+            skip_bytes: 512 * 1024,
+            open_timeout: Duration::from_secs(20),
+        }
+    }
+}
+
+/// The consumer's end: [`Read`] gives [`io::ErrorKind::WouldBlock`] instead of waiting, [`Seek`] returns at once.
+///
+/// A task on the runtime it was spawned on fills the buffer; it sleeps while the buffer is full and ends when the
+/// reader is dropped, which also closes the connection and frees the memory.
+#[derive(Debug)]
+pub struct MediaReader {
+    shared: Arc<Shared>,
+    task: AbortHandle,
+    open_timeout: Duration,
+}
+
+impl MediaReader {
+    /// Starts to open `origin` at byte 0 and to read ahead.
+    pub fn spawn(runtime: &Handle, origin: Box<dyn ByteOrigin>, config: ReaderConfig) -> Self {
+        let shared = Arc::new(Shared::new(config));
+        let task = runtime.spawn(fill::fill(shared.clone(), origin)).abort_handle();
+        Self {
+            shared,
+            task,
+            open_timeout: config.open_timeout,
+        }
+    }
+
+    /// Waits until the origin is open for the first time: from then on length and seekability are known.
+    ///
+    /// # Errors
+    /// What opening failed with, or [`NetError::Timeout`] after the configured time.
+    pub async fn ready(&mut self) -> Result<(), NetError> {
+        let deadline = Instant::now() + self.open_timeout;
+        loop {
+            match self.shared.readiness() {
+                Readiness::Ready => return Ok(()),
+                Readiness::Failed(error) => return Err(error),
+                Readiness::Opening => {}
+            }
+            if tokio::time::timeout_at(deadline, self.shared.settled())
+                .await
+                .is_err()
+            {
+                let after = self.open_timeout;
+                return Err(NetError::Timeout {
+                    host: "the origin".to_owned(),
+                    stage: Stage::Open,
+                    after,
+                });
+            }
+        }
+    }
+
+    /// Bytes of the whole medium; `None` while not known.
+    pub fn byte_len(&self) -> Option<u64> {
+        self.shared.opened().and_then(|opened| opened.total)
+    }
+
+    /// Whether any position can be reached; `false` before the origin is open.
+    pub fn is_seekable(&self) -> bool {
+        self.shared.opened().is_some_and(|opened| opened.seekable)
+    }
+
+    /// Bytes held in memory for this medium, behind and ahead of the position.
+    pub fn buffered_bytes(&self) -> usize {
+        self.shared.held_bytes()
+    }
+
+    /// The same reader for a thread that may wait, each read at most `timeout`.
+    pub fn into_blocking(self, timeout: Duration) -> BlockingReader {
+        BlockingReader::new(self, timeout)
+    }
+}
+
+impl Read for MediaReader {
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] when no byte is there yet; otherwise an error that holds a [`NetError`].
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.shared.read(buffer)
+    }
+}
+
+impl Seek for MediaReader {
+    /// # Errors
+    /// [`io::ErrorKind::Unsupported`] when the position cannot be reached, [`io::ErrorKind::InvalidInput`] before byte 0.
+    fn seek(&mut self, target: SeekFrom) -> io::Result<u64> {
+        self.shared.seek(target)
+    }
+}
+
+impl Drop for MediaReader {
+    fn drop(&mut self) {
+        self.task.abort();
+        self.shared.close();
+    }
+}

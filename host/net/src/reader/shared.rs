@@ -1,0 +1,350 @@
+//! What the consumer and the read-ahead task both see. The lock is held for copies of at most one chunk, never longer.
+
+use std::io::{self, SeekFrom};
+use std::time::Duration;
+
+use bytes::Bytes;
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::Notify;
+
+use super::ReaderConfig;
+use super::window::Window;
+use crate::{NetError, Opened};
+
+/// Most bytes asked from the origin at once.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// Farthest jump, in bytes, on an origin that can only be read on.
+const MAX_READ_ON_BYTES: u64 = 16 * 1024 * 1024;
+
+/// What the task is to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Open the origin at an offset.
+    Open(u64),
+    /// Read at most that many bytes.
+    Read(usize),
+    /// Wait to be woken.
+    Wait,
+    /// The reader is gone.
+    Stop,
+}
+
+/// Whether the first open is done.
+pub(super) enum Readiness {
+    Opening,
+    Ready,
+    Failed(NetError),
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// To be opened where the window ends.
+    Unopened,
+    /// Being opened.
+    Opening,
+    Flowing,
+    Ended,
+    Failed(NetError),
+    Closed,
+}
+
+#[derive(Debug)]
+struct State {
+    phase: Phase,
+    window: Window,
+    /// The consumer's; may lie behind the window's end after a short jump forward.
+    position: u64,
+    /// From the first open; the length may become known later.
+    opened: Option<Opened>,
+    /// The task waits for room.
+    parked: bool,
+    /// Nobody will bring another byte.
+    task_ended: bool,
+}
+
+impl State {
+    fn ahead(&self) -> usize {
+        usize::try_from(self.window.end().saturating_sub(self.position)).unwrap_or(usize::MAX)
+    }
+
+    /// Abandons what is held and opens again at `target`.
+    fn reopen(&mut self, target: u64) {
+        self.window.move_to(target);
+        self.position = target;
+        self.phase = Phase::Unopened;
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    state: Mutex<State>,
+    config: ReaderConfig,
+    /// For the task: a jump, or room again.
+    wake: Notify,
+    /// For `ready`: opened or failed.
+    settled: Notify,
+    /// For a blocking consumer: anything new.
+    changed: Condvar,
+}
+
+impl Shared {
+    pub(super) fn new(config: ReaderConfig) -> Self {
+        let state = State {
+            phase: Phase::Unopened,
+            window: Window::default(),
+            position: 0,
+            opened: None,
+            parked: false,
+            task_ended: false,
+        };
+        Self {
+            state: Mutex::new(state),
+            config,
+            wake: Notify::new(),
+            settled: Notify::new(),
+            changed: Condvar::new(),
+        }
+    }
+
+    // ---- the consumer's side ----
+
+    pub(super) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut state = self.state.lock();
+        self.read_locked(&mut state, buffer)
+    }
+
+    /// As [`Self::read`], waiting at most `timeout` for the first byte.
+    pub(super) fn read_waiting(&self, buffer: &mut [u8], timeout: Duration) -> io::Result<usize> {
+        let deadline = std::time::Instant::now() + timeout;
+        let mut state = self.state.lock();
+        loop {
+            match self.read_locked(&mut state, buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                done => return done,
+            }
+            if self.changed.wait_until(&mut state, deadline).timed_out() {
+                let text = format!("no byte of the medium came within {} ms", timeout.as_millis());
+                return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+            }
+        }
+    }
+
+    fn read_locked(&self, state: &mut State, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        let copied = state.window.copy(state.position, buffer);
+        if copied > 0 {
+            state.position += copied as u64;
+            state.window.forget_before(
+                state
+                    .position
+                    .saturating_sub(self.config.keep_behind_bytes as u64),
+            );
+            // Woken only when a quarter is free, so that the task handles large pieces.
+            if state.parked && state.ahead() <= self.config.read_ahead_bytes / 4 * 3 {
+                state.parked = false;
+                self.wake.notify_one();
+            }
+            return Ok(copied);
+        }
+        match &state.phase {
+            Phase::Ended => Ok(0),
+            Phase::Failed(error) => Err(error.clone().into()),
+            Phase::Closed => Err(io::ErrorKind::BrokenPipe.into()),
+            Phase::Unopened | Phase::Opening | Phase::Flowing => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    pub(super) fn seek(&self, target: SeekFrom) -> io::Result<u64> {
+        let mut state = self.state.lock();
+        let target = resolve(
+            target,
+            state.position,
+            state.opened.and_then(|opened| opened.total),
+        )?;
+        let end = state.window.end();
+        let distance = target.saturating_sub(end);
+        let is_running = matches!(state.phase, Phase::Flowing | Phase::Ended);
+        if state.window.covers(target) || (is_running && target > end && distance <= self.config.skip_bytes) {
+            state.position = target;
+        } else if state.task_ended {
+            return Err(io::Error::other(task_ended()));
+        } else if state.opened.is_none_or(|opened| opened.seekable) {
+            state.reopen(target);
+        } else if is_running && target > end && distance <= MAX_READ_ON_BYTES {
+            state.position = target;
+        } else {
+            let text = format!("the medium cannot jump to byte {target}");
+            return Err(io::Error::new(io::ErrorKind::Unsupported, text));
+        }
+        state.parked = false;
+        self.wake.notify_one();
+        Ok(target)
+    }
+
+    pub(super) fn opened(&self) -> Option<Opened> {
+        self.state.lock().opened
+    }
+
+    pub(super) fn held_bytes(&self) -> usize {
+        self.state.lock().window.held_bytes()
+    }
+
+    pub(super) fn readiness(&self) -> Readiness {
+        let state = self.state.lock();
+        match &state.phase {
+            Phase::Failed(error) => Readiness::Failed(error.clone()),
+            _ if state.opened.is_some() => Readiness::Ready,
+            _ => Readiness::Opening,
+        }
+    }
+
+    /// Done when [`Self::readiness`] may have changed. For one waiter.
+    pub(super) async fn settled(&self) {
+        self.settled.notified().await;
+    }
+
+    /// Frees the memory; the task, if it still runs, stops at its next step.
+    pub(super) fn close(&self) {
+        let mut state = self.state.lock();
+        state.phase = Phase::Closed;
+        state.window.clear();
+    }
+
+    // ---- the task's side ----
+
+    pub(super) async fn woken(&self) {
+        self.wake.notified().await;
+    }
+
+    pub(super) fn is_redirected(&self) -> bool {
+        matches!(self.state.lock().phase, Phase::Unopened | Phase::Closed)
+    }
+
+    pub(super) fn next_step(&self) -> Step {
+        let mut state = self.state.lock();
+        match state.phase {
+            Phase::Unopened => {
+                state.phase = Phase::Opening;
+                Step::Open(state.window.end())
+            }
+            Phase::Flowing => {
+                let room = self.config.read_ahead_bytes.saturating_sub(state.ahead());
+                state.parked = room == 0;
+                if room == 0 {
+                    Step::Wait
+                } else {
+                    Step::Read(room.min(CHUNK_BYTES))
+                }
+            }
+            Phase::Closed => Step::Stop,
+            Phase::Opening | Phase::Ended | Phase::Failed(_) => Step::Wait,
+        }
+    }
+
+    /// The outcome of [`Step::Open`].
+    pub(super) fn publish_opened(&self, offset: u64, result: Result<Opened, NetError>) {
+        let result = result.and_then(|opened| {
+            if opened.offset == offset {
+                return Ok(opened);
+            }
+            let reason = format!(
+                "the medium was asked for byte {offset} and opened at {}",
+                opened.offset
+            );
+            Err(NetError::Origin {
+                reason,
+                retriable: false,
+            })
+        });
+        match result {
+            Ok(opened) => {
+                let mut state = self.state.lock();
+                if matches!(state.phase, Phase::Opening) {
+                    state.phase = Phase::Flowing;
+                }
+                let total = opened.total.or(state.opened.and_then(|before| before.total));
+                state.opened = Some(Opened { total, ..opened });
+                drop(state);
+                self.announce();
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// The outcome of [`Step::Read`].
+    pub(super) fn publish_bytes(&self, result: Result<Bytes, NetError>) {
+        match result {
+            Ok(bytes) => {
+                let mut state = self.state.lock();
+                // A jump since then has moved the window; these bytes belong elsewhere.
+                if !matches!(state.phase, Phase::Flowing) {
+                    return;
+                }
+                if bytes.is_empty() {
+                    state.phase = Phase::Ended;
+                } else {
+                    state.window.push(&bytes);
+                    let keep = state
+                        .position
+                        .saturating_sub(self.config.keep_behind_bytes as u64);
+                    state.window.forget_before(keep);
+                }
+                drop(state);
+                self.announce();
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// Ends the current run with an error, unless the consumer has moved on or the medium is complete.
+    pub(super) fn fail(&self, error: NetError) {
+        let mut state = self.state.lock();
+        if matches!(state.phase, Phase::Opening | Phase::Flowing) {
+            state.phase = Phase::Failed(error);
+        }
+        drop(state);
+        self.announce();
+    }
+
+    /// The task is gone, whatever the reason.
+    pub(super) fn task_ended(&self) {
+        let mut state = self.state.lock();
+        state.task_ended = true;
+        if matches!(state.phase, Phase::Unopened | Phase::Opening | Phase::Flowing) {
+            state.phase = Phase::Failed(task_ended());
+        }
+        drop(state);
+        self.announce();
+    }
+
+    fn announce(&self) {
+        self.settled.notify_one();
+        self.changed.notify_all();
+    }
+}
+
+fn task_ended() -> NetError {
+    NetError::Origin {
+        reason: "the read-ahead task of the medium ended".to_owned(),
+        retriable: false,
+    }
+}
+
+/// The absolute target of a seek.
+fn resolve(target: SeekFrom, position: u64, total: Option<u64>) -> io::Result<u64> {
+    let resolved = match target {
+        SeekFrom::Start(offset) => Some(offset),
+        SeekFrom::Current(delta) => position.checked_add_signed(delta),
+        SeekFrom::End(delta) => {
+            let Some(total) = total else {
+                let text = "the length of the medium is not known";
+                return Err(io::Error::new(io::ErrorKind::Unsupported, text));
+            };
+            total.checked_add_signed(delta)
+        }
+    };
+    resolved.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "a seek before byte 0"))
+}
