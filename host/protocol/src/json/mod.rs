@@ -1,0 +1,30 @@
+//! JSON as the Java server writes and reads it.
+
+mod number;
+mod object;
+pub(crate) mod reader;
+mod reader_number;
+
+use serde::Serialize;
+
+pub use object::{InvalidObject, JsonObject};
+
+/// Writes compact JSON with Java's float text.
+///
+/// Meant for the types of this crate and for lists of them. A value that cannot be JSON (a map whose keys are no
+/// strings) gives an empty string; no type of this crate is one.
+#[must_use]
+pub fn to_string<T: Serialize + ?Sized>(value: &T) -> String {
+    String::from_utf8(to_vec(value)).unwrap_or_default()
+}
+
+/// As [`to_string`], as UTF-8 bytes.
+#[must_use]
+pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
+    let mut out = Vec::with_capacity(128);
+    let mut serializer = serde_json::Serializer::with_formatter(&mut out, number::JavaFormatter);
+    match value.serialize(&mut serializer) {
+        Ok(()) => out,
+        Err(_) => Vec::new(),
+    }
+}
