@@ -1,0 +1,7 @@
+//! End-to-end encryption (DAVE, protocol version 1): the MLS session and the frame encryptor.
+
+pub(crate) mod encryptor;
+pub(crate) mod pool;
+pub(crate) mod ratchet;
+pub(crate) mod session;
+pub(crate) mod transitions;

@@ -1,0 +1,162 @@
+//! The threads MLS runs on, and the lane by which one voice session reaches them.
+
+use std::{collections::VecDeque, panic::AssertUnwindSafe, sync::Arc, time::Duration, time::Instant};
+
+use parking_lot::{Condvar, Mutex};
+use tokio::{sync::oneshot, time::timeout_at};
+
+use super::session::{Input, Machine, Output};
+use crate::error::VoiceError;
+
+/// Most messages of one voice session that may wait for MLS.
+const MAX_WAITING: usize = 512;
+
+/// How long a batch may take, waiting for a thread included: a thousand joins at once take some five seconds.
+const BATCH_LIMIT: Duration = Duration::from_secs(60);
+
+type Job = Box<dyn FnOnce() + Send>;
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    closed: bool,
+}
+
+#[derive(Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    wake: Condvar,
+}
+
+/// A few threads for public key operations. Every voice session has at most one job here, which bounds the queue.
+pub(crate) struct MlsPool {
+    shared: Arc<Shared>,
+}
+
+impl MlsPool {
+    /// Starts `count` threads (at least one).
+    pub(crate) fn start(count: usize) -> Result<Self, VoiceError> {
+        let pool = Self {
+            shared: Arc::default(),
+        };
+        for index in 0..count.max(1) {
+            let name = format!("mls-{index}");
+            let shared = Arc::clone(&pool.shared);
+            std::thread::Builder::new()
+                .name(name.clone())
+                .spawn(move || work(&shared))
+                .map_err(|source| VoiceError::Thread { name, source })?;
+        }
+        Ok(pool)
+    }
+
+    fn submit(&self, job: Job) {
+        self.shared.queue.lock().jobs.push_back(job);
+        self.shared.wake.notify_one();
+    }
+}
+
+impl Drop for MlsPool {
+    fn drop(&mut self) {
+        self.shared.queue.lock().closed = true;
+        self.shared.wake.notify_all();
+    }
+}
+
+fn work(shared: &Shared) {
+    loop {
+        let job = {
+            let mut queue = shared.queue.lock();
+            loop {
+                if queue.closed {
+                    return;
+                }
+                match queue.jobs.pop_front() {
+                    Some(job) => break job,
+                    None => shared.wake.wait(&mut queue),
+                }
+            }
+        };
+        // The bytes come from outside and the MLS library asserts here and there; the job's owner notices that its
+        // answer never comes and starts over.
+        if std::panic::catch_unwind(AssertUnwindSafe(job)).is_err() {
+            tracing::error!("MLS processing panicked; the voice session concerned starts over");
+        }
+    }
+}
+
+/// The session's state was lost or its lane is full; only a fresh identify helps.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct LaneBroken;
+
+type Batch = (Box<Machine>, Vec<Output>);
+
+/// Feeds one voice session's messages to its [`Machine`] in order, heavy ones on the pool.
+pub(crate) struct Lane {
+    pool: Arc<MlsPool>,
+    /// Here while no batch is running.
+    machine: Option<Box<Machine>>,
+    running: Option<(oneshot::Receiver<Batch>, tokio::time::Instant)>,
+    waiting: Vec<Input>,
+}
+
+impl Lane {
+    pub(crate) fn new(pool: Arc<MlsPool>, machine: Machine) -> Self {
+        Self {
+            pool,
+            machine: Some(Box::new(machine)),
+            running: None,
+            waiting: Vec::new(),
+        }
+    }
+
+    /// Takes a message. Light ones are handled at once unless others are before them; the rest comes out of
+    /// [`finished`](Self::finished).
+    pub(crate) fn push(&mut self, input: Input) -> Result<Vec<Output>, LaneBroken> {
+        if input.is_light()
+            && let Some(machine) = &mut self.machine
+        {
+            return Ok(machine.handle(input, Instant::now()));
+        }
+        if self.waiting.len() >= MAX_WAITING {
+            return Err(LaneBroken);
+        }
+        self.waiting.push(input);
+        self.start_batch();
+        Ok(Vec::new())
+    }
+
+    /// Waits for the running batch; for ever when there is none. Safe to drop and call again.
+    pub(crate) async fn finished(&mut self) -> Result<Vec<Output>, LaneBroken> {
+        let Some((receiver, limit)) = &mut self.running else {
+            return std::future::pending().await;
+        };
+        let answer = timeout_at(*limit, receiver).await;
+        self.running = None;
+        let Ok(Ok((machine, outputs))) = answer else {
+            return Err(LaneBroken);
+        };
+        self.machine = Some(machine);
+        if !self.waiting.is_empty() {
+            self.start_batch();
+        }
+        Ok(outputs)
+    }
+
+    fn start_batch(&mut self) {
+        let Some(mut machine) = self.machine.take() else {
+            return;
+        };
+        let inputs = std::mem::take(&mut self.waiting);
+        let (sender, receiver) = oneshot::channel();
+        self.pool.submit(Box::new(move || {
+            let mut outputs = Vec::new();
+            for input in inputs {
+                outputs.extend(machine.handle(input, Instant::now()));
+            }
+            // The voice session may have ended meanwhile.
+            let _ = sender.send((machine, outputs));
+        }));
+        self.running = Some((receiver, tokio::time::Instant::now() + BATCH_LIMIT));
+    }
+}

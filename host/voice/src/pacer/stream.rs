@@ -1,0 +1,284 @@
+//! One connection's outgoing audio, a packet per slot.
+
+use std::{net::UdpSocket, sync::Arc};
+
+use tokio::sync::oneshot;
+
+use super::link::{MediaLink, Protection, Stop};
+use crate::{
+    counters::VoiceCounters,
+    dave::encryptor::{self, FrameEncryptor, SILENCE},
+    source::{MAX_PACKET, SharedSource},
+    udp::{
+        crypto::{TRAILER_BYTES, TransportCipher},
+        rtp::{HEADER_BYTES, RtpStream},
+    },
+};
+
+/// Silence packets sent when audio stops, so that receivers do not interpolate past its end.
+const SILENCE_PACKETS: u8 = 5;
+
+/// Slots the first packet waits for "speaking" to be announced before it goes out anyway.
+const ANNOUNCE_SLOTS: u8 = 3;
+
+/// Slots without a packet after which a keepalive is sent (5 s).
+const KEEPALIVE_SLOTS: u32 = 250;
+
+/// Room for the largest datagram: header, packet, end-to-end and transport overhead.
+const DATAGRAM_BYTES: usize = HEADER_BYTES + MAX_PACKET + encryptor::MAX_OVERHEAD + TRAILER_BYTES;
+
+/// Where a pacer thread builds its datagrams.
+pub(crate) struct Scratch {
+    datagram: [u8; DATAGRAM_BYTES],
+}
+
+impl Scratch {
+    pub(crate) fn new() -> Self {
+        Self {
+            datagram: [0; DATAGRAM_BYTES],
+        }
+    }
+}
+
+/// What became of a slot.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Ran {
+    /// The slot is done.
+    Done,
+    /// Somebody holds the source's lock; worth a second try within this slot.
+    Locked,
+    /// The stream has ended.
+    Finished,
+}
+
+enum EndToEnd {
+    Hold { slots: u16 },
+    Plain,
+    Sealed,
+}
+
+enum Talk {
+    /// Nothing is being sent.
+    Idle,
+    /// The packet of `length` bytes waits in the buffer until Discord knows that we speak.
+    Announcing { length: usize, slots_left: u8 },
+    /// Audio flows.
+    Talking,
+    /// The source ran dry; so many silence packets have been sent.
+    Trailing { sent: u8 },
+}
+
+/// One connection's sender: owned by a pacer thread while it runs.
+pub(crate) struct Stream {
+    source: SharedSource,
+    socket: UdpSocket,
+    rtp: RtpStream,
+    cipher: TransportCipher,
+    link: Arc<MediaLink>,
+    end_to_end: EndToEnd,
+    /// Kept while not in use: should the same epoch come back, its nonces go on.
+    encryptor: Option<Box<FrameEncryptor>>,
+    talk: Talk,
+    stop: Option<Stop>,
+    packet: [u8; MAX_PACKET],
+    quiet_slots: u32,
+    keepalives: u32,
+    /// The source was locked at the first try of this slot.
+    pub(super) retry: bool,
+    /// Takes the stream back to the control plane, where its socket and source are dropped.
+    way_back: Option<oneshot::Sender<Box<Stream>>>,
+}
+
+impl Stream {
+    /// A stream over `socket`, which must be connected and non-blocking. Starts on hold.
+    pub(crate) fn new(
+        source: SharedSource,
+        socket: UdpSocket,
+        rtp: RtpStream,
+        cipher: TransportCipher,
+        link: Arc<MediaLink>,
+        way_back: oneshot::Sender<Box<Stream>>,
+    ) -> Self {
+        Self {
+            source,
+            socket,
+            rtp,
+            cipher,
+            link,
+            end_to_end: EndToEnd::Hold { slots: u16::MAX },
+            encryptor: None,
+            talk: Talk::Idle,
+            stop: None,
+            packet: [0; MAX_PACKET],
+            quiet_slots: 0,
+            keepalives: 0,
+            retry: false,
+            way_back: Some(way_back),
+        }
+    }
+
+    pub(super) fn counters(&self) -> &VoiceCounters {
+        &self.link.counters
+    }
+
+    /// Gives the stream back to the control plane.
+    pub(super) fn send_back(mut self: Box<Self>) {
+        if let Some(way_back) = self.way_back.take() {
+            // Nobody waiting means the runtime is gone; then it is dropped here.
+            let _ = way_back.send(self);
+        }
+    }
+
+    /// Runs one slot. `last_try` tells that a locked source will not be tried again.
+    pub(super) fn run(&mut self, scratch: &mut Scratch, last_try: bool) -> Ran {
+        self.read_mail();
+        match self.stop {
+            None => {}
+            Some(Stop::AfterSilence) if matches!(self.talk, Talk::Talking | Talk::Trailing { .. }) => {
+                self.trail(scratch);
+                return if matches!(self.talk, Talk::Idle) {
+                    Ran::Finished
+                } else {
+                    Ran::Done
+                };
+            }
+            Some(_) => return Ran::Finished,
+        }
+        if let EndToEnd::Hold { slots } = &mut self.end_to_end {
+            if *slots > 0 {
+                *slots -= 1;
+                VoiceCounters::add(&self.link.counters.held_slots, 1);
+                self.trail(scratch);
+                return Ran::Done;
+            }
+            self.end_to_end = EndToEnd::Plain;
+        }
+        if let Talk::Announcing { length, slots_left } = &mut self.talk {
+            if *slots_left > 0 && !self.link.speaking.is_told() {
+                *slots_left -= 1;
+            } else {
+                let length = *length;
+                self.talk = Talk::Talking;
+                self.send_packet(scratch, length);
+            }
+            return Ran::Done;
+        }
+        let Some(mut source) = self.source.try_lock() else {
+            if last_try {
+                VoiceCounters::add(&self.link.counters.locked_slots, 1);
+            }
+            return Ran::Locked;
+        };
+        let length = source
+            .next_frame(&mut self.packet)
+            .filter(|length| (1..=MAX_PACKET).contains(length));
+        drop(source);
+        match (length, &self.talk) {
+            (Some(length), Talk::Idle) if !self.link.speaking.wanted().speaking() => {
+                self.link.speaking.want(true);
+                self.talk = Talk::Announcing {
+                    length,
+                    slots_left: ANNOUNCE_SLOTS,
+                };
+            }
+            (Some(length), _) => {
+                self.talk = Talk::Talking;
+                self.send_packet(scratch, length);
+            }
+            (None, _) => {
+                VoiceCounters::add(&self.link.counters.empty_slots, 1);
+                self.trail(scratch);
+            }
+        }
+        Ran::Done
+    }
+
+    fn read_mail(&mut self) {
+        let link = Arc::clone(&self.link);
+        link.read_mail(|mail| {
+            self.stop = mail.stop.take().or(self.stop);
+            match mail.protection.take() {
+                None => {}
+                Some(Protection::Hold { slots }) => self.end_to_end = EndToEnd::Hold { slots },
+                Some(Protection::Plain) => self.end_to_end = EndToEnd::Plain,
+                Some(Protection::Sealed(new)) => {
+                    self.end_to_end = EndToEnd::Sealed;
+                    mail.retired = match &self.encryptor {
+                        Some(current) if current.same_epoch(&new) => Some(new),
+                        _ => self.encryptor.replace(new),
+                    };
+                }
+            }
+        });
+    }
+
+    /// A slot without audio: silence while audio has just stopped, a keepalive now and then afterwards.
+    fn trail(&mut self, scratch: &mut Scratch) {
+        let sent = match self.talk {
+            Talk::Talking => 0,
+            Talk::Trailing { sent } => sent,
+            Talk::Announcing { .. } => return,
+            Talk::Idle => return self.keep_alive(),
+        };
+        scratch.datagram[HEADER_BYTES..HEADER_BYTES + SILENCE.len()].copy_from_slice(&SILENCE);
+        if self.transmit(scratch, HEADER_BYTES + SILENCE.len()) {
+            VoiceCounters::add(&self.link.counters.silence_sent, 1);
+        }
+        let sent = sent + 1;
+        if sent < SILENCE_PACKETS {
+            self.talk = Talk::Trailing { sent };
+        } else {
+            self.talk = Talk::Idle;
+            self.link.speaking.want(false);
+        }
+    }
+
+    fn keep_alive(&mut self) {
+        self.quiet_slots += 1;
+        if self.quiet_slots < KEEPALIVE_SLOTS {
+            return;
+        }
+        self.quiet_slots = 0;
+        let mut datagram = [0; 8];
+        datagram[..4].copy_from_slice(&self.keepalives.to_le_bytes());
+        self.keepalives = self.keepalives.wrapping_add(1);
+        // Losing one keepalive of a NAT mapping that lives for a minute or more does no harm.
+        let _ = self.socket.send(&datagram);
+    }
+
+    /// Sends the packet in the buffer with the protection of this moment.
+    fn send_packet(&mut self, scratch: &mut Scratch, length: usize) {
+        let packet = &self.packet[..length];
+        let payload = &mut scratch.datagram[HEADER_BYTES..];
+        payload[..length].copy_from_slice(packet);
+        let sealed = match (&self.end_to_end, &mut self.encryptor) {
+            (EndToEnd::Sealed, _) if packet == SILENCE => Some(length),
+            (EndToEnd::Sealed, Some(encryptor)) => encryptor.encrypt(payload, length).ok(),
+            (EndToEnd::Sealed, None) => None,
+            (EndToEnd::Plain | EndToEnd::Hold { .. }, _) => Some(length),
+        };
+        match sealed {
+            Some(length) => {
+                if self.transmit(scratch, HEADER_BYTES + length) {
+                    VoiceCounters::add(&self.link.counters.frames_sent, 1);
+                }
+            }
+            None => VoiceCounters::add(&self.link.counters.send_errors, 1),
+        }
+    }
+
+    /// Puts header and transport encryption around the payload and sends it. A packet the system does not take is
+    /// lost, as it would be on the way.
+    fn transmit(&mut self, scratch: &mut Scratch, length: usize) -> bool {
+        self.quiet_slots = 0;
+        scratch.datagram[..HEADER_BYTES].copy_from_slice(&self.rtp.next_header());
+        let sent = match self.cipher.seal(&mut scratch.datagram, length) {
+            Ok(total) => self.socket.send(&scratch.datagram[..total]).is_ok(),
+            Err(_) => false,
+        };
+        if !sent {
+            VoiceCounters::add(&self.link.counters.send_errors, 1);
+        }
+        sent
+    }
+}

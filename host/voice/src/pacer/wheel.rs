@@ -1,0 +1,124 @@
+//! The streams of one pacer thread, spread over the slots of the 20 ms grid.
+
+use std::time::Duration;
+
+use super::clock::{FRAME, SLOT_STEP, SLOTS, next_on_grid};
+use super::stream::{Ran, Scratch, Stream};
+use crate::counters::VoiceCounters;
+
+/// A slot run later than this counts as late.
+const LATE: Duration = Duration::from_millis(5);
+
+/// Frames a slot may be behind before the missed ones are given up.
+const MAX_FRAMES_BEHIND: u32 = 3;
+
+/// Shortest distance between two runs of a slot: a slot that is behind catches up at twice the pace, not in a burst.
+const CATCH_UP: Duration = Duration::from_millis(10);
+
+/// Streams each slot has room for before its list has to grow, which happens only when one is added.
+const INITIAL_CAPACITY: usize = 64;
+
+struct Slot {
+    streams: Vec<Box<Stream>>,
+    offset: Duration,
+    /// When the slot should run next.
+    due: Duration,
+    /// When it will run next; later than `due` while catching up.
+    run_at: Duration,
+}
+
+/// All streams of a pacer thread.
+pub(crate) struct Wheel {
+    slots: Vec<Slot>,
+    scratch: Scratch,
+}
+
+impl Wheel {
+    /// An empty wheel whose grid is shifted by `phase`, so that threads do not all wake at once.
+    pub(crate) fn new(phase: Duration) -> Self {
+        let slot = |index| Slot {
+            streams: Vec::with_capacity(INITIAL_CAPACITY),
+            offset: phase + SLOT_STEP * index,
+            due: Duration::ZERO,
+            run_at: Duration::ZERO,
+        };
+        Self {
+            slots: (0..SLOTS).map(slot).collect(),
+            scratch: Scratch::new(),
+        }
+    }
+
+    /// Puts a stream into the emptiest slot.
+    pub(crate) fn insert(&mut self, stream: Box<Stream>, now: Duration) {
+        let Some(slot) = self.slots.iter_mut().min_by_key(|slot| slot.streams.len()) else {
+            return;
+        };
+        if slot.streams.is_empty() {
+            slot.due = next_on_grid(now, slot.offset);
+            slot.run_at = slot.due;
+        }
+        slot.streams.push(stream);
+    }
+
+    /// When the next slot with streams runs; `None` without any stream.
+    pub(crate) fn next_run(&self) -> Option<Duration> {
+        self.busy().map(|slot| slot.run_at).min()
+    }
+
+    fn busy(&self) -> impl Iterator<Item = &Slot> {
+        self.slots.iter().filter(|slot| !slot.streams.is_empty())
+    }
+
+    /// Runs the slot that is next, if its time has come. Streams that ended are sent back; returns how many.
+    pub(crate) fn run(&mut self, now: Duration) -> usize {
+        let next = self
+            .slots
+            .iter_mut()
+            .filter(|slot| !slot.streams.is_empty())
+            .min_by_key(|slot| slot.run_at);
+        match next {
+            Some(slot) if slot.run_at <= now => slot.run(now, &mut self.scratch),
+            _ => 0,
+        }
+    }
+}
+
+impl Slot {
+    fn run(&mut self, now: Duration, scratch: &mut Scratch) -> usize {
+        let behind = now.saturating_sub(self.due);
+        let mut lost = 0;
+        if behind > FRAME * MAX_FRAMES_BEHIND {
+            lost = (behind.as_nanos() / FRAME.as_nanos()) as u64;
+            self.due = next_on_grid(now + Duration::from_nanos(1), self.offset).saturating_sub(FRAME);
+        }
+        let mut ended = 0;
+        let mut any_locked = false;
+        let mut index = 0;
+        while let Some(stream) = self.streams.get_mut(index) {
+            let counters = stream.counters();
+            if behind > LATE {
+                VoiceCounters::add(&counters.late_slots, 1);
+            }
+            if lost > 0 {
+                VoiceCounters::add(&counters.lost_slots, lost);
+            }
+            let ran = stream.run(scratch, false);
+            stream.retry = ran == Ran::Locked;
+            any_locked |= stream.retry;
+            if ran == Ran::Finished {
+                self.streams.swap_remove(index).send_back();
+                ended += 1;
+            } else {
+                index += 1;
+            }
+        }
+        if any_locked {
+            for stream in self.streams.iter_mut().filter(|stream| stream.retry) {
+                stream.run(scratch, true);
+            }
+        }
+        self.due += FRAME;
+        self.run_at = self.due.max(now + CATCH_UP);
+        ended
+    }
+}
