@@ -76,7 +76,7 @@ impl std::fmt::Display for Failure {
         if self.cause.is_empty() {
             f.write_str(&self.message)
         } else {
-            write!(f, "{}: {}", self.message, self.cause)
+            write!(f, "{} ({})", self.message, self.cause)
         }
     }
 }

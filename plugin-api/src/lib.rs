@@ -10,6 +10,8 @@ mod media;
 mod source;
 mod track;
 
+pub mod java_utf;
+pub mod probe_info;
 pub mod v1;
 
 pub use failure::{Failure, Retry, Severity};

@@ -1,5 +1,6 @@
 //! How a source hands audio to the host: mostly as a description, so that the bytes never cross the border.
 
+use std::any::Any;
 use std::time::Duration;
 
 use crate::Failure;
@@ -58,6 +59,10 @@ pub trait HttpResponse: Send {
     fn headers(&self) -> Vec<Header>;
     /// URL the answer came from, after redirects.
     fn url(&self) -> String;
+    /// Address on this node the connection was made from, for sources whose URLs only work from there.
+    fn local_address(&self) -> Option<String> {
+        None
+    }
     /// Reads at most `max` bytes; empty is the end.
     ///
     /// # Errors
@@ -70,6 +75,12 @@ pub trait HttpResponse: Send {
             .into_iter()
             .find(|(n, _)| n == name)
             .map(|(_, value)| String::from_utf8_lossy(&value).into_owned())
+    }
+
+    /// The object itself, for the side that made it: the host takes its connection out again when it gets one of its
+    /// answers back in [`Media::Response`].
+    fn as_any_mut(&mut self) -> Option<&mut dyn Any> {
+        None
     }
 }
 

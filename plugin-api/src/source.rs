@@ -32,7 +32,7 @@ pub enum Loaded {
     Redirect {
         /// What to load instead.
         identifier: String,
-        /// Title to prefer over the one found there.
+        /// Title for the track found there, should it have none of its own.
         title: Option<String>,
     },
 }

@@ -1,15 +1,20 @@
-//! Generation 1 of the native ABI: frozen types, host and source objects, and the export macro.
+//! Generation 1 of the native ABI: frozen types, the adapters on both sides, and the export macro.
+//!
+//! A plugin library exports two functions for it, [`LAYOUT_SYMBOL`] and [`ENTRY_SYMBOL`], and carries a manifest (JSON in
+//! a section of its own) that tells which generations it has before any of its code runs.
 
-use std::any::Any;
+pub mod abi;
+mod contain;
+mod cross;
+mod entry;
+mod lent_host;
+mod response;
+mod source;
+mod stream;
 
-/// Section the manifest is in: ELF, Mach-O, PE.
-pub const MANIFEST_SECTIONS: [&str; 3] = [".lavalink_manifest", "__lavalink_mf", ".lavalnk"];
-
-/// The text of a panic.
-pub fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
-        (Some(text), _) => text,
-        (_, Some(text)) => text,
-        _ => "a panic without text",
-    }
-}
+pub use contain::panic_text;
+pub use entry::{
+    ENTRY_SYMBOL, EntryFunction, GENERATION, LAYOUT_SYMBOL, Layout, LayoutFunction, MANIFEST_SECTIONS,
+    SourcesResult, VOCABULARY, construct, is_plain, layout_of, manifest_bytes, sources_of,
+};
+pub use source::ForeignSource;
