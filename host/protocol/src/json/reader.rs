@@ -155,7 +155,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn string(&mut self) -> Parsed<Cow<'a, str>> {
         self.require(b'"', "a string in double quotes")?;
         let start = self.at;
-        self.to_quote_or_escape()?;
+        self.move_to_quote_or_escape()?;
         if self.text.as_bytes()[self.at] == b'"' {
             let text = &self.text[start..self.at];
             self.at += 1;
@@ -169,13 +169,13 @@ impl<'a> Reader<'a> {
             }
             text.push(self.escape()?);
             let plain = self.at;
-            self.to_quote_or_escape()?;
+            self.move_to_quote_or_escape()?;
             text.push_str(&self.text[plain..self.at]);
         }
     }
 
     /// Moves to the next `"` or `\`; both are ASCII, so the position stays on a character boundary.
-    fn to_quote_or_escape(&mut self) -> Parsed<()> {
+    fn move_to_quote_or_escape(&mut self) -> Parsed<()> {
         match self.text.as_bytes()[self.at..]
             .iter()
             .position(|b| matches!(b, b'"' | b'\\'))
