@@ -21,7 +21,8 @@ pub fn to_string<T: Serialize + ?Sized>(value: &T) -> String {
 /// As [`to_string`], as UTF-8 bytes.
 #[must_use]
 pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
-    let mut out = Vec::with_capacity(128);
+    // Most messages are a few hundred bytes.
+    let mut out = Vec::with_capacity(512);
     let mut serializer = serde_json::Serializer::with_formatter(&mut out, number::JavaFormatter);
     match value.serialize(&mut serializer) {
         Ok(()) => out,

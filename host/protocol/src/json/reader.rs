@@ -176,10 +176,7 @@ impl<'a> Reader<'a> {
 
     /// Moves to the next `"` or `\`; both are ASCII, so the position stays on a character boundary.
     fn move_to_quote_or_escape(&mut self) -> Parsed<()> {
-        match self.text.as_bytes()[self.at..]
-            .iter()
-            .position(|b| matches!(b, b'"' | b'\\'))
-        {
+        match memchr::memchr2(b'"', b'\\', &self.text.as_bytes()[self.at..]) {
             Some(length) => {
                 self.at += length;
                 Ok(())
