@@ -406,6 +406,7 @@ mod tests {
         let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
         assert!(Reader::over(&deep(128)).skip().is_ok());
         assert!(Reader::over(&deep(129)).skip().is_err());
+        assert!(Reader::over(&format!("[{}0]", "[],".repeat(200))).skip().is_ok());
         assert!(Reader::over(&"[".repeat(1_000_000)).value().is_err());
     }
 
