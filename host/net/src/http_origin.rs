@@ -293,6 +293,10 @@ impl ByteOrigin for HttpOrigin {
     fn read(&mut self, max: usize) -> BoxFuture<'_, Result<Bytes, NetError>> {
         Box::pin(self.next(max))
     }
+
+    fn is_cancellable(&self) -> bool {
+        true
+    }
 }
 
 /// A `Content-Range` header (RFC 9110, 14.4) in bytes.

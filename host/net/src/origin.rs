@@ -25,10 +25,14 @@ pub trait ByteOrigin: Send + 'static {
     /// When the bytes from there on cannot be had. The call may be repeated.
     fn open(&mut self, offset: u64) -> BoxFuture<'_, Result<Opened, NetError>>;
 
-    /// The next bytes, at most `max`; empty is the end of the medium. Dropping the future loses nothing but the
-    /// position: the next call is then `open`.
+    /// The next bytes, at most `max`; empty is the end of the medium.
     ///
     /// # Errors
     /// When the bytes cannot be had, reconnects included.
     fn read(&mut self, max: usize) -> BoxFuture<'_, Result<Bytes, NetError>>;
+
+    /// Whether a pending `open` or `read` may be dropped for an `open` elsewhere. When not, a jump waits for it.
+    fn is_cancellable(&self) -> bool {
+        false
+    }
 }

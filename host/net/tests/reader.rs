@@ -240,6 +240,33 @@ async fn an_origin_that_panics_is_an_error_not_a_wait() {
 }
 
 #[tokio::test]
+async fn a_jump_cuts_a_pending_read_short_only_where_it_may() {
+    for cancellable in [true, false] {
+        let mut origin = Memory::new(noise(1_000_000));
+        if !cancellable {
+            origin = origin.not_cancellable();
+        }
+        let gate = origin.close_gate();
+        let seen = origin.seen();
+        let mut reader = spawn(origin, ReaderConfig::default());
+        reader.ready().await.unwrap();
+        settle().await;
+        reader.seek(SeekFrom::Start(900_000)).unwrap();
+        settle().await;
+        assert_eq!(
+            seen.opens.load(Ordering::Relaxed),
+            if cancellable { 2 } else { 1 }
+        );
+        gate.add_permits(100);
+        assert_eq!(
+            take(&mut reader, 1000).await.unwrap(),
+            noise(1_000_000)[900_000..901_000]
+        );
+        assert_eq!(seen.opens.load(Ordering::Relaxed), 2);
+    }
+}
+
+#[tokio::test]
 async fn dropping_the_reader_drops_the_origin() {
     let origin = Memory::new(noise(100_000));
     let gate = origin.close_gate();
@@ -405,6 +432,7 @@ proptest! {
         keep_behind_bytes in 0usize..100_000,
         skip_bytes in 0u64..100_000,
         seekable: bool,
+        cancellable: bool,
         chunk in 1usize..20_000,
     ) {
         let runtime = runtime();
@@ -412,6 +440,9 @@ proptest! {
         let mut origin = Memory::new(bytes.clone()).in_chunks(chunk);
         if !seekable {
             origin = origin.not_seekable();
+        }
+        if !cancellable {
+            origin = origin.not_cancellable();
         }
         let config = ReaderConfig { read_ahead_bytes, keep_behind_bytes, skip_bytes, ..ReaderConfig::default() };
         let mut reader = MediaReader::spawn(runtime.handle(), Box::new(origin), config);

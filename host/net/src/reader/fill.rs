@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
+
 use super::shared::{Shared, Step};
 use crate::ByteOrigin;
 
@@ -11,17 +13,15 @@ pub(super) async fn fill(shared: Arc<Shared>, mut origin: Box<dyn ByteOrigin>) {
     loop {
         match shared.next_step() {
             Step::Open(offset) => {
-                tokio::select! {
-                    biased;
-                    () = superseded(&shared) => {}
-                    opened = origin.open(offset) => shared.publish_opened(offset, opened),
+                let cancellable = origin.is_cancellable();
+                if let Some(opened) = unless_superseded(&shared, cancellable, origin.open(offset)).await {
+                    shared.publish_opened(offset, opened);
                 }
             }
             Step::Read(max) => {
-                tokio::select! {
-                    biased;
-                    () = superseded(&shared) => {}
-                    bytes = origin.read(max) => shared.publish_bytes(bytes),
+                let cancellable = origin.is_cancellable();
+                if let Some(bytes) = unless_superseded(&shared, cancellable, origin.read(max)).await {
+                    shared.publish_bytes(bytes);
                 }
             }
             Step::Wait => shared.woken().await,
@@ -31,13 +31,20 @@ pub(super) async fn fill(shared: Arc<Shared>, mut origin: Box<dyn ByteOrigin>) {
     drop(end);
 }
 
-/// Done when the consumer wants to be elsewhere.
-async fn superseded(shared: &Shared) {
-    loop {
-        shared.woken().await;
-        if shared.is_redirected() {
-            return;
+/// The outcome of `call`, or `None` when it was dropped because the consumer wants to be elsewhere.
+async fn unless_superseded<T>(shared: &Shared, cancellable: bool, call: BoxFuture<'_, T>) -> Option<T> {
+    if !cancellable {
+        return Some(call.await);
+    }
+    let superseded = async {
+        while !shared.is_redirected() {
+            shared.woken().await;
         }
+    };
+    tokio::select! {
+        biased;
+        () = superseded => None,
+        outcome = call => Some(outcome),
     }
 }
 

@@ -169,6 +169,14 @@ impl Shared {
         let is_running = matches!(state.phase, Phase::Flowing | Phase::Ended);
         if state.window.covers(target) || (is_running && target > end && distance <= self.config.skip_bytes) {
             state.position = target;
+        } else if state
+            .opened
+            .and_then(|opened| opened.total)
+            .is_some_and(|total| target >= total)
+        {
+            state.window.move_to(target);
+            state.position = target;
+            state.phase = Phase::Ended;
         } else if state.task_ended {
             return Err(io::Error::other(task_ended()));
         } else if state.opened.is_none_or(|opened| opened.seekable) {

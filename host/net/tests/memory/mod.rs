@@ -29,6 +29,9 @@ pub struct Memory {
     position: usize,
     seekable: bool,
     opening: bool,
+    cancellable: bool,
+    /// Set while a read is under way; stays set when its future is dropped.
+    reading: bool,
     chunk: usize,
     fail_at: Option<usize>,
     panic_at: Option<usize>,
@@ -43,6 +46,8 @@ impl Memory {
             position: 0,
             seekable: true,
             opening: true,
+            cancellable: true,
+            reading: false,
             chunk: 10_000,
             fail_at: None,
             panic_at: None,
@@ -54,6 +59,11 @@ impl Memory {
     /// Cannot be opened anywhere but at 0, and does not know its length.
     pub fn not_seekable(mut self) -> Self {
         self.seekable = false;
+        self
+    }
+
+    pub fn not_cancellable(mut self) -> Self {
+        self.cancellable = false;
         self
     }
 
@@ -88,7 +98,10 @@ impl Memory {
     }
 
     async fn next(&mut self, max: usize) -> Result<Bytes, NetError> {
+        self.reading = true;
         self.gate.acquire().await.unwrap().forget();
+        tokio::task::yield_now().await;
+        self.reading = false;
         let start = self.position.min(self.bytes.len());
         let mut end = start.saturating_add(max.min(self.chunk)).min(self.bytes.len());
         if let Some(fault) = self.fail_at.or(self.panic_at).filter(|fault| *fault >= start) {
@@ -118,6 +131,8 @@ impl ByteOrigin for Memory {
             self.seekable || offset == 0,
             "opened at {offset} although it cannot jump"
         );
+        assert!(self.cancellable || !self.reading, "a read was cut short");
+        self.reading = false;
         self.position = usize::try_from(offset).unwrap();
         let total = self.seekable.then_some(self.bytes.len() as u64);
         let opened = Opened {
@@ -130,6 +145,10 @@ impl ByteOrigin for Memory {
 
     fn read(&mut self, max: usize) -> BoxFuture<'_, Result<Bytes, NetError>> {
         self.next(max).boxed()
+    }
+
+    fn is_cancellable(&self) -> bool {
+        self.cancellable
     }
 }
 
