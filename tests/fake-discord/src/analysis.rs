@@ -30,7 +30,10 @@ pub fn stereo(interleaved: &[i16], sample_rate_hz: u32) -> Option<[ChannelAnalys
             .map(|sample| f32::from(*sample) / 32_768.0)
             .collect()
     };
-    Some([channel(&side(0), sample_rate_hz)?, channel(&side(1), sample_rate_hz)?])
+    Some([
+        channel(&side(0), sample_rate_hz)?,
+        channel(&side(1), sample_rate_hz)?,
+    ])
 }
 
 /// Analyses one channel of samples in −1..=1. `None` for less than 32 samples or a rate of 0 Hz.
@@ -43,7 +46,11 @@ pub fn channel(samples: &[f32], sample_rate_hz: u32) -> Option<ChannelAnalysis> 
     }
     let mean_square = samples.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>() / samples.len() as f64;
     if mean_square == 0.0 {
-        return Some(ChannelAnalysis { peak_hz: 0.0, rms_dbfs: f64::NEG_INFINITY, peak_share: 0.0 });
+        return Some(ChannelAnalysis {
+            peak_hz: 0.0,
+            rms_dbfs: f64::NEG_INFINITY,
+            peak_share: 0.0,
+        });
     }
     let power = power_spectrum(samples);
     let bin_hz = f64::from(sample_rate_hz) / (power.len() * 2) as f64;
@@ -67,7 +74,11 @@ pub fn channel(samples: &[f32], sample_rate_hz: u32) -> Option<ChannelAnalysis> 
 /// Power per bin from 0 Hz to below half the sample rate of the middle power-of-two window.
 fn power_spectrum(samples: &[f32]) -> Vec<f64> {
     let largest = samples.len().min(MAX_WINDOW);
-    let size = if largest.is_power_of_two() { largest } else { largest.next_power_of_two() / 2 };
+    let size = if largest.is_power_of_two() {
+        largest
+    } else {
+        largest.next_power_of_two() / 2
+    };
     let start = (samples.len() - size) / 2;
     let mut buffer: Vec<Complex<f64>> = samples[start..start + size]
         .iter()
@@ -88,7 +99,11 @@ fn interpolate(power: &[f64], peak: usize) -> f64 {
     };
     let [a, b, c] = [*left, power[peak], *right].map(|value| value.max(f64::MIN_POSITIVE).ln());
     let curvature = a - 2.0 * b + c;
-    if curvature >= 0.0 { 0.0 } else { (0.5 * (a - c) / curvature).clamp(-0.5, 0.5) }
+    if curvature >= 0.0 {
+        0.0
+    } else {
+        (0.5 * (a - c) / curvature).clamp(-0.5, 0.5)
+    }
 }
 
 /// Root mean square level of interleaved samples, dBFS; −∞ for silence or nothing.

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
 };
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -29,7 +30,9 @@ impl Certificates {
         let failed = |error: rcgen::Error| FakeError::Certificate(error.to_string());
         let mut params = CertificateParams::new(Vec::new()).map_err(failed)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, "fake-discord test authority");
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "fake-discord test authority");
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let ca_key = KeyPair::generate().map_err(failed)?;
         let ca = params.self_signed(&ca_key).map_err(failed)?;
@@ -48,16 +51,24 @@ impl Certificates {
         let tls = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
             .and_then(|builder| {
-                builder.with_no_client_auth().with_single_cert(vec![certificate.der().clone()], key)
+                builder
+                    .with_no_client_auth()
+                    .with_single_cert(vec![certificate.der().clone()], key)
             })
             .map_err(|error| FakeError::Certificate(error.to_string()))?;
-        Ok(Self { ca_pem: ca.pem(), tls: Arc::new(tls) })
+        Ok(Self {
+            ca_pem: ca.pem(),
+            tls: Arc::new(tls),
+        })
     }
 }
 
 /// Writes the platform's trusted roots followed by `ca_pem`, for `SSL_CERT_FILE`, which replaces the platform's store.
 pub(crate) fn write_bundle(ca_pem: &str, path: &Path) -> Result<(), FakeError> {
-    let failed = |source| FakeError::Write { path: path.to_owned(), source };
+    let failed = |source| FakeError::Write {
+        path: path.to_owned(),
+        source,
+    };
     let mut file = std::io::BufWriter::new(std::fs::File::create(path).map_err(failed)?);
     for root in rustls_native_certs::load_native_certs().certs {
         file.write_all(pem(&root).as_bytes()).map_err(failed)?;
@@ -92,7 +103,10 @@ mod tests {
         let certificates = Certificates::generate().unwrap();
         let path = std::env::temp_dir().join(format!("fake-discord-bundle-{}.pem", std::process::id()));
         write_bundle(&certificates.ca_pem, &path).unwrap();
-        let parsed: Vec<_> = CertificateDer::pem_file_iter(&path).unwrap().map(Result::unwrap).collect();
+        let parsed: Vec<_> = CertificateDer::pem_file_iter(&path)
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
         std::fs::remove_file(&path).unwrap();
         let ours = CertificateDer::from_pem_slice(certificates.ca_pem.as_bytes()).unwrap();
         assert_eq!(parsed.last(), Some(&ours));
@@ -101,14 +115,21 @@ mod tests {
     #[test]
     fn pem_is_reversible() {
         let der: Vec<u8> = (0..=255).cycle().take(1000).collect();
-        assert_eq!(CertificateDer::from_pem_slice(pem(&der).as_bytes()).unwrap().as_ref(), der);
+        assert_eq!(
+            CertificateDer::from_pem_slice(pem(&der).as_bytes())
+                .unwrap()
+                .as_ref(),
+            der
+        );
     }
 
     #[test]
     fn server_certificate_is_valid_for_loopback_names() {
         let certificates = Certificates::generate().unwrap();
         let mut roots = rustls::RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(certificates.ca_pem.as_bytes()).unwrap()).unwrap();
+        roots
+            .add(CertificateDer::from_pem_slice(certificates.ca_pem.as_bytes()).unwrap())
+            .unwrap();
         let verifier = rustls::client::WebPkiServerVerifier::builder_with_provider(
             Arc::new(roots),
             Arc::new(rustls::crypto::ring::default_provider()),
@@ -116,14 +137,16 @@ mod tests {
         .build()
         .unwrap();
         let mut server = rustls::ServerConnection::new(certificates.tls.clone()).unwrap();
-        let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_webpki_verifier(verifier)
-            .with_no_client_auth();
+        let config =
+            rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+                .with_safe_default_protocol_versions()
+                .unwrap()
+                .with_webpki_verifier(verifier)
+                .with_no_client_auth();
         for name in SUBJECT_NAMES {
             let mut client =
-                rustls::ClientConnection::new(Arc::new(config.clone()), ServerName::try_from(name).unwrap()).unwrap();
+                rustls::ClientConnection::new(Arc::new(config.clone()), ServerName::try_from(name).unwrap())
+                    .unwrap();
             let mut wire = Vec::new();
             client.write_tls(&mut wire).unwrap();
             server.read_tls(&mut wire.as_slice()).unwrap();

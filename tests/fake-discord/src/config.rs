@@ -185,7 +185,10 @@ mod tests {
 
     #[test]
     fn named_channels_override_the_default() {
-        let config = Config { channels: HashMap::from([(7, 70)]), ..Config::default() };
+        let config = Config {
+            channels: HashMap::from([(7, 70)]),
+            ..Config::default()
+        };
         assert_eq!(config.channel_of(7), 70);
         assert_eq!(config.channel_of(8), default_channel(8));
         assert_ne!(config.channel_of(8), 8);

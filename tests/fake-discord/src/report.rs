@@ -50,19 +50,34 @@ impl ConnectionReport {
     /// Loss, lateness and gaps are left to the caller, since they depend on the machine's load.
     pub fn violations(&self) -> Vec<String> {
         let counts = [
-            ("packets failed transport decryption", self.frames.transport_failed),
+            (
+                "packets failed transport decryption",
+                self.frames.transport_failed,
+            ),
             ("malformed datagrams", self.frames.malformed),
             ("packets from an unexpected address", self.frames.wrong_address),
-            ("packets before the first speaking message", self.frames.before_speaking),
+            (
+                "packets before the first speaking message",
+                self.frames.before_speaking,
+            ),
             ("frames failed DAVE decryption", self.dave.failed),
-            ("plain frames while the group was active", self.dave.plain_while_encrypted),
-            ("frames under a key that was not yet in force", self.dave.early_key),
+            (
+                "plain frames while the group was active",
+                self.dave.plain_while_encrypted,
+            ),
+            (
+                "frames under a key that was not yet in force",
+                self.dave.early_key,
+            ),
             ("silence frames sent encrypted", self.dave.encrypted_silence),
             ("Opus packets that do not decode", self.frames.decode_failed),
             ("transport nonces used twice", self.rtp.nonce_reuse),
             ("RTP header errors", self.rtp.header_errors),
             ("RTP timestamp errors", self.rtp.timestamp_errors),
-            ("RTP packets out of order or repeated", self.rtp.reordered + self.rtp.duplicates),
+            (
+                "RTP packets out of order or repeated",
+                self.rtp.reordered + self.rtp.duplicates,
+            ),
             ("seq_ack errors", self.gateway.seq_ack_errors),
             ("protocol errors", self.gateway.protocol_errors.len() as u64),
         ];

@@ -58,9 +58,16 @@ impl Epochs {
     /// A sender in a channel with that DAVE version (0 = none).
     pub(crate) fn new(version: u16) -> Self {
         Self {
-            expectation: if version == 0 { Expectation::Plain } else { Expectation::BeforeGroup },
+            expectation: if version == 0 {
+                Expectation::Plain
+            } else {
+                Expectation::BeforeGroup
+            },
             keys: Vec::new(),
-            report: DaveReport { version, ..DaveReport::default() },
+            report: DaveReport {
+                version,
+                ..DaveReport::default()
+            },
         }
     }
 
@@ -70,7 +77,12 @@ impl Epochs {
         if self.keys.len() >= MAX_KEYS {
             self.keys.remove(0);
         }
-        self.keys.push(EpochKey { epoch, role: Role::Next, key: SenderKey::new(secret), last_nonce: None });
+        self.keys.push(EpochKey {
+            epoch,
+            role: Role::Next,
+            key: SenderKey::new(secret),
+            last_nonce: None,
+        });
     }
 
     /// Forgets an announced key that the sender could not derive.
@@ -95,7 +107,10 @@ impl Epochs {
         }
         self.report.version = 1;
         let confirmed = matches!(self.expectation, Expectation::Encrypted { confirmed: true, .. });
-        self.expect(Expectation::Encrypted { since: now, confirmed });
+        self.expect(Expectation::Encrypted {
+            since: now,
+            confirmed,
+        });
     }
 
     /// Ends the group at `now`: a downgrade if `version` is 0, else a reset that a new group will follow.
@@ -103,7 +118,11 @@ impl Epochs {
         self.keys.retain(|key| key.role != Role::Next);
         self.retire(now);
         self.report.version = version;
-        self.expect(if version == 0 { Expectation::Plain } else { Expectation::BeforeGroup });
+        self.expect(if version == 0 {
+            Expectation::Plain
+        } else {
+            Expectation::BeforeGroup
+        });
     }
 
     fn retire(&mut self, now: i64) {
@@ -129,7 +148,10 @@ impl Epochs {
             return Verdict::Sealed;
         }
         // The newest keys are the likeliest.
-        let Some(position) = (0..self.keys.len()).rev().find(|n| self.keys[*n].key.open(&frame, opus)) else {
+        let Some(position) = (0..self.keys.len())
+            .rev()
+            .find(|n| self.keys[*n].key.open(&frame, opus))
+        else {
             self.report.failed += 1;
             return Verdict::Failed;
         };
@@ -200,8 +222,17 @@ mod tests {
         epochs.activate(SECOND);
         // Not yet confirmed and within the grace.
         judge(&mut epochs, b"opus", 2 * SECOND);
-        assert_eq!((epochs.report.plain_before_group, epochs.report.plain_while_encrypted), (2, 0));
-        assert_eq!(judge(&mut epochs, &seal(&A, 0, b"opus"), 2 * SECOND + 1), Verdict::Opened);
+        assert_eq!(
+            (
+                epochs.report.plain_before_group,
+                epochs.report.plain_while_encrypted
+            ),
+            (2, 0)
+        );
+        assert_eq!(
+            judge(&mut epochs, &seal(&A, 0, b"opus"), 2 * SECOND + 1),
+            Verdict::Opened
+        );
         judge(&mut epochs, b"opus", 2 * SECOND + 2);
         assert_eq!(epochs.report.plain_while_encrypted, 1);
         epochs.deactivate(0, 3 * SECOND);
@@ -246,7 +277,13 @@ mod tests {
         epochs.activate(0);
         epochs.abandon();
         judge(&mut epochs, b"opus", 10 * SECOND);
-        assert_eq!((epochs.report.plain_before_group, epochs.report.plain_while_encrypted), (1, 0));
+        assert_eq!(
+            (
+                epochs.report.plain_before_group,
+                epochs.report.plain_while_encrypted
+            ),
+            (1, 0)
+        );
 
         epochs.prepare(2, &A);
         epochs.activate(11 * SECOND);
@@ -257,7 +294,10 @@ mod tests {
         // The old key stays in force.
         judge(&mut epochs, &seal(&A, 1, b"opus"), 13 * SECOND);
         judge(&mut epochs, b"opus", 13 * SECOND);
-        assert_eq!((epochs.report.late_key, epochs.report.plain_while_encrypted), (0, 1));
+        assert_eq!(
+            (epochs.report.late_key, epochs.report.plain_while_encrypted),
+            (0, 1)
+        );
     }
 
     #[test]
@@ -276,8 +316,14 @@ mod tests {
         let mut epochs = Epochs::new(1);
         epochs.prepare(1, &A);
         epochs.activate(0);
-        assert_eq!(epochs.judge(&seal(&A, 0, b"opus"), 1, false, &mut Vec::new()), Verdict::Sealed);
+        assert_eq!(
+            epochs.judge(&seal(&A, 0, b"opus"), 1, false, &mut Vec::new()),
+            Verdict::Sealed
+        );
         epochs.judge(b"opus", 2, false, &mut Vec::new());
-        assert_eq!((epochs.report.unopened, epochs.report.plain_while_encrypted), (1, 1));
+        assert_eq!(
+            (epochs.report.unopened, epochs.report.plain_while_encrypted),
+            (1, 1)
+        );
     }
 }

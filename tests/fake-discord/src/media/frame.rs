@@ -40,7 +40,11 @@ impl<'a> Frame<'a> {
         let (tag, nonce) = supplemental.split_at_checked(TAG)?;
         // Opus frames have no unencrypted ranges, so the nonce must be all that follows the tag.
         let nonce = uleb128(nonce)?;
-        (!ciphertext.is_empty()).then_some(Self { ciphertext, tag: tag.try_into().ok()?, nonce })
+        (!ciphertext.is_empty()).then_some(Self {
+            ciphertext,
+            tag: tag.try_into().ok()?,
+            nonce,
+        })
     }
 }
 
@@ -72,7 +76,11 @@ pub(crate) struct SenderKey {
 impl SenderKey {
     /// Starts the ratchet from the exported secret of the epoch.
     pub(crate) fn new(base_secret: &[u8]) -> Self {
-        Self { next_secret: base_secret.to_vec(), generations: Vec::new(), scratch: Vec::new() }
+        Self {
+            next_secret: base_secret.to_vec(),
+            generations: Vec::new(),
+            scratch: Vec::new(),
+        }
     }
 
     /// Decrypts `frame` into `opus`; false, leaving `opus` undefined, when the tag does not match.
@@ -80,8 +88,10 @@ impl SenderKey {
         let generation = (frame.nonce >> 24) as usize;
         while self.generations.len() <= generation {
             let number = self.generations.len() as u32;
-            let Ok(key) = UnboundKey::new(&AES_128_GCM, &derive(&self.next_secret, "key", number)[..SECRET_LENGTH])
-            else {
+            let Ok(key) = UnboundKey::new(
+                &AES_128_GCM,
+                &derive(&self.next_secret, "key", number)[..SECRET_LENGTH],
+            ) else {
                 return false;
             };
             self.generations.push(LessSafeKey::new(key));
@@ -196,7 +206,10 @@ pub(crate) mod tests {
     #[test]
     fn known_expansion() {
         // HMAC-SHA256 of the label structure, computed with Python's hmac and hashlib.
-        let hex: String = derive(&[0; 16], "key", 0)[..16].iter().map(|b| format!("{b:02x}")).collect();
+        let hex: String = derive(&[0; 16], "key", 0)[..16]
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
         assert_eq!(hex, KEY_OF_ZERO_SECRET);
     }
 
@@ -208,7 +221,9 @@ pub(crate) mod tests {
         assert!(!is_encrypted(&SILENCE));
         assert!(!is_encrypted(&[]));
         assert!(!is_encrypted(&[0xFA, 0xFA]));
-        assert!(!is_encrypted(&[0xF8, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 3, 0xFA, 0xFA]));
+        assert!(!is_encrypted(&[
+            0xF8, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 3, 0xFA, 0xFA
+        ]));
         assert!(!is_encrypted(&[0; 100]));
     }
 

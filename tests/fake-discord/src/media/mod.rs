@@ -80,7 +80,10 @@ impl Media {
     pub(crate) fn speaking(&mut self, at: i64) {
         if !self.speaking_seen {
             self.speaking_seen = true;
-            if self.first_unannounced.is_some_and(|first| at - first <= SPEAKING_GRACE_NS) {
+            if self
+                .first_unannounced
+                .is_some_and(|first| at - first <= SPEAKING_GRACE_NS)
+            {
                 self.frames.before_speaking = 0;
             }
         }
@@ -105,7 +108,9 @@ impl Media {
         }
         let payload = &packet[opened.payload];
         let silent = payload == SILENCE;
-        let step = self.rtp.observe(header, self.silence_run > 0, &mut self.rtp_report);
+        let step = self
+            .rtp
+            .observe(header, self.silence_run > 0, &mut self.rtp_report);
         let missing = match step {
             Step::Forward { missing, in_pause } => {
                 let missing = if in_pause { 0 } else { missing };
@@ -194,10 +199,17 @@ mod tests {
 
     impl Sender {
         fn new(content: Content) -> Self {
-            let config = Config { content, ..Config::default() };
+            let config = Config {
+                content,
+                ..Config::default()
+            };
             let mut media = Media::new(&config, 1, 0);
             media.set_key(TransportKey::new(Mode::Aes256Gcm, &SECRET).unwrap());
-            Self { media, sequence: 0, at: 0 }
+            Self {
+                media,
+                sequence: 0,
+                at: 0,
+            }
         }
 
         fn send(&mut self, payload: &[u8]) {
@@ -208,7 +220,8 @@ mod tests {
             let nonce = u32::from(self.sequence).to_be_bytes();
             let mut packet = transport::tests::seal(Mode::Aes256Gcm, &SECRET, &header, payload, nonce);
             let header = RtpHeader::parse(&packet).unwrap();
-            self.media.receive(&header, &mut packet, "127.0.0.1:5".parse().unwrap(), self.at);
+            self.media
+                .receive(&header, &mut packet, "127.0.0.1:5".parse().unwrap(), self.at);
             self.sequence += 1;
             self.at += FRAME_NS;
         }
@@ -254,10 +267,15 @@ mod tests {
         assert!(!sender.media.discover("127.0.0.1:9".parse().unwrap(), 1));
         assert!(sender.media.discover("127.0.0.1:9".parse().unwrap(), 1));
         sender.send(b"opus");
-        assert_eq!((sender.media.frames.wrong_address, sender.media.frames.discoveries), (1, 2));
+        assert_eq!(
+            (sender.media.frames.wrong_address, sender.media.frames.discoveries),
+            (1, 2)
+        );
         let mut packet = [0x80; 64];
         let header = RtpHeader::parse(&packet).unwrap();
-        sender.media.receive(&header, &mut packet, "127.0.0.1:9".parse().unwrap(), 0);
+        sender
+            .media
+            .receive(&header, &mut packet, "127.0.0.1:9".parse().unwrap(), 0);
         assert_eq!(sender.media.frames.transport_failed, 1);
     }
 }

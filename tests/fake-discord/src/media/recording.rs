@@ -100,7 +100,8 @@ mod tests {
 
     #[test]
     fn decodes_fills_losses_and_stays_within_the_limit() {
-        let mut encoder = opus::Encoder::new(48_000, opus::Channels::Stereo, opus::Application::Audio).unwrap();
+        let mut encoder =
+            opus::Encoder::new(48_000, opus::Channels::Stereo, opus::Application::Audio).unwrap();
         let mut recording = Recording::new(Duration::from_secs(1));
         for frame in 0..40 {
             let packet = tone_packet(&mut encoder, frame);
@@ -109,19 +110,29 @@ mod tests {
         }
         assert_eq!(recording.pcm().len(), 40 * PCM_PER_FRAME);
         let found = crate::analysis::stereo(&recording.pcm(), 48_000).unwrap();
-        assert!((found[0].peak_hz - 500.0).abs() < 1.0 && found[0].peak_share > 0.95, "{found:?}");
+        assert!(
+            (found[0].peak_hz - 500.0).abs() < 1.0 && found[0].peak_share > 0.95,
+            "{found:?}"
+        );
 
         assert!(recording.push_decoded(&tone_packet(&mut encoder, 42), 2));
         let pcm = recording.pcm();
         assert_eq!(pcm.len(), 43 * PCM_PER_FRAME);
-        assert!(pcm[40 * PCM_PER_FRAME..42 * PCM_PER_FRAME].iter().all(|sample| *sample == 0));
+        assert!(
+            pcm[40 * PCM_PER_FRAME..42 * PCM_PER_FRAME]
+                .iter()
+                .all(|sample| *sample == 0)
+        );
 
         for frame in 43..200 {
             let packet = tone_packet(&mut encoder, frame);
             recording.push_decoded(&packet, 0);
             recording.push_packet(&packet);
         }
-        assert_eq!((recording.pcm().len(), recording.packets().len()), (50 * PCM_PER_FRAME, 50));
+        assert_eq!(
+            (recording.pcm().len(), recording.packets().len()),
+            (50 * PCM_PER_FRAME, 50)
+        );
         recording.clear();
         assert!(recording.pcm().is_empty() && recording.packets().is_empty());
     }

@@ -47,13 +47,21 @@ pub(crate) struct RtpTracker {
 
 impl RtpTracker {
     /// Takes the next authentic packet; `after_silence` says that its predecessor was a silence frame.
-    pub(crate) fn observe(&mut self, header: &RtpHeader, after_silence: bool, report: &mut RtpReport) -> Step {
+    pub(crate) fn observe(
+        &mut self,
+        header: &RtpHeader,
+        after_silence: bool,
+        report: &mut RtpReport,
+    ) -> Step {
         if header.start != EXPECTED_START {
             report.header_errors += 1;
         }
         let Some((sequence, timestamp)) = self.last else {
             self.last = Some((header.sequence, header.timestamp));
-            return Step::Forward { missing: 0, in_pause: false };
+            return Step::Forward {
+                missing: 0,
+                in_pause: false,
+            };
         };
         let ahead = header.sequence.wrapping_sub(sequence);
         if ahead == 0 {
@@ -75,7 +83,10 @@ impl RtpTracker {
         } else {
             report.lost += u64::from(missing);
         }
-        Step::Forward { missing, in_pause: after_silence && missing > 0 }
+        Step::Forward {
+            missing,
+            in_pause: after_silence && missing > 0,
+        }
     }
 }
 
@@ -108,11 +119,12 @@ impl NonceSet {
                     let ahead = order(nonce).wrapping_sub(order(first));
                     ahead.min(ahead.wrapping_neg())
                 };
-                let order: fn([u8; 4]) -> u32 = if distance(u32::from_be_bytes) <= distance(u32::from_le_bytes) {
-                    u32::from_be_bytes
-                } else {
-                    u32::from_le_bytes
-                };
+                let order: fn([u8; 4]) -> u32 =
+                    if distance(u32::from_be_bytes) <= distance(u32::from_le_bytes) {
+                        u32::from_be_bytes
+                    } else {
+                        u32::from_le_bytes
+                    };
                 self.order = Some(order);
                 self.ranges.push((order(first), order(first)));
                 order
@@ -124,14 +136,20 @@ impl NonceSet {
     fn insert_value(&mut self, value: u32) -> bool {
         if let Some((_, end)) = self.ranges.last_mut()
             && end.checked_add(1) == Some(value)
-            && !self.ranges[..self.ranges.len() - 1].iter().any(|(from, to)| (*from..=*to).contains(&value))
+            && !self.ranges[..self.ranges.len() - 1]
+                .iter()
+                .any(|(from, to)| (*from..=*to).contains(&value))
         {
             if let Some((_, end)) = self.ranges.last_mut() {
                 *end = value;
             }
             return true;
         }
-        if self.ranges.iter().any(|(from, to)| (*from..=*to).contains(&value)) {
+        if self
+            .ranges
+            .iter()
+            .any(|(from, to)| (*from..=*to).contains(&value))
+        {
             return false;
         }
         if self.ranges.len() == MAX_RANGES {
@@ -147,7 +165,12 @@ mod tests {
     use super::*;
 
     fn header(sequence: u16, timestamp: u32) -> RtpHeader {
-        RtpHeader { start: EXPECTED_START, sequence, timestamp, ssrc: 1 }
+        RtpHeader {
+            start: EXPECTED_START,
+            sequence,
+            timestamp,
+            ssrc: 1,
+        }
     }
 
     #[test]
@@ -155,7 +178,12 @@ mod tests {
         let packet = [0x80, 0x78, 0x12, 0x34, 0, 0, 3, 0xC0, 0, 0, 0, 9, 0xFF];
         assert_eq!(
             RtpHeader::parse(&packet),
-            Some(RtpHeader { start: EXPECTED_START, sequence: 0x1234, timestamp: 960, ssrc: 9 })
+            Some(RtpHeader {
+                start: EXPECTED_START,
+                sequence: 0x1234,
+                timestamp: 960,
+                ssrc: 9
+            })
         );
         assert_eq!(RtpHeader::parse(&packet[..11]), None);
         assert_eq!(RtpHeader::parse(&[0x40; 12]), None);
@@ -168,7 +196,10 @@ mod tests {
             let packet = header(65_530u16.wrapping_add(n as u16), u32::MAX.wrapping_add(n * 960));
             assert_eq!(
                 tracker.observe(&packet, false, &mut report),
-                Step::Forward { missing: 0, in_pause: false }
+                Step::Forward {
+                    missing: 0,
+                    in_pause: false
+                }
             );
         }
         assert_eq!(report, RtpReport::default());
@@ -179,17 +210,42 @@ mod tests {
         let (mut tracker, mut report) = (RtpTracker::default(), RtpReport::default());
         tracker.observe(&header(1, 0), false, &mut report);
         let step = tracker.observe(&header(4, 2_880), false, &mut report);
-        assert_eq!(step, Step::Forward { missing: 2, in_pause: false });
-        assert_eq!(tracker.observe(&header(3, 1_920), false, &mut report), Step::Stale);
-        assert_eq!(tracker.observe(&header(4, 2_880), false, &mut report), Step::Stale);
+        assert_eq!(
+            step,
+            Step::Forward {
+                missing: 2,
+                in_pause: false
+            }
+        );
+        assert_eq!(
+            tracker.observe(&header(3, 1_920), false, &mut report),
+            Step::Stale
+        );
+        assert_eq!(
+            tracker.observe(&header(4, 2_880), false, &mut report),
+            Step::Stale
+        );
         let step = tracker.observe(&header(10, 8_640), true, &mut report);
-        assert_eq!(step, Step::Forward { missing: 5, in_pause: true });
+        assert_eq!(
+            step,
+            Step::Forward {
+                missing: 5,
+                in_pause: true
+            }
+        );
         tracker.observe(&header(11, 8_640), false, &mut report);
         let mut odd = header(12, 9_600);
         odd.start = [0x90, 0x78];
         tracker.observe(&odd, false, &mut report);
         assert_eq!((report.lost, report.reordered, report.duplicates), (1, 1, 1));
-        assert_eq!((report.skipped_in_pause, report.timestamp_errors, report.header_errors), (5, 1, 1));
+        assert_eq!(
+            (
+                report.skipped_in_pause,
+                report.timestamp_errors,
+                report.header_errors
+            ),
+            (5, 1, 1)
+        );
     }
 
     #[test]

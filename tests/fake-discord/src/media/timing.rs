@@ -75,7 +75,10 @@ impl Timing {
             if long {
                 self.gap_count += 1;
                 if self.gaps.len() < HISTORY_LIMIT {
-                    self.gaps.push(Gap { at_ms: ms(self.last - first), length_ms: ms(interval) });
+                    self.gaps.push(Gap {
+                        at_ms: ms(self.last - first),
+                        length_ms: ms(interval),
+                    });
                 }
                 self.start_run(at);
             }
@@ -116,6 +119,7 @@ impl Timing {
             if seen >= rank && seen > 0 {
                 let edge = match bucket.checked_sub(FINE) {
                     None => (bucket as u64 + 1) * FINE_NS,
+                    Some(coarse) if coarse == COARSE - 1 => return self.max_late,
                     Some(coarse) => FINE as u64 * FINE_NS + (coarse as u64 + 1) * COARSE_NS,
                 };
                 return (edge as i64).min(self.max_late);
@@ -163,7 +167,10 @@ mod tests {
     #[test]
     fn a_perfect_stream_is_never_late() {
         let report = timing(&(0..500).map(|n| f64::from(n) * 20.0).collect::<Vec<_>>());
-        assert_eq!((report.measured, report.late_max_ms, report.gap_count), (500, 0.0, 0));
+        assert_eq!(
+            (report.measured, report.late_max_ms, report.gap_count),
+            (500, 0.0, 0)
+        );
         assert_eq!(report.span_ms, 499.0 * 20.0);
     }
 
@@ -191,7 +198,13 @@ mod tests {
         let mut arrivals: Vec<f64> = (0..50).map(|n| f64::from(n) * 20.0).collect();
         arrivals.extend((0..50).map(|n| 1_100.0 + f64::from(n) * 20.0));
         let report = timing(&arrivals);
-        assert_eq!(report.gaps, vec![Gap { at_ms: 980.0, length_ms: 120.0 }]);
+        assert_eq!(
+            report.gaps,
+            vec![Gap {
+                at_ms: 980.0,
+                length_ms: 120.0
+            }]
+        );
         assert_eq!(report.late_max_ms, 100.0);
         assert!(report.late_p50_ms <= 0.05, "{report:?}");
     }

@@ -32,9 +32,9 @@ impl TransportKey {
     /// A key for `mode`.
     pub(crate) fn new(mode: Mode, secret: &[u8; 32]) -> Option<Self> {
         Some(match mode {
-            Mode::Aes256Gcm => {
-                Self::Aes(Box::new(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, secret).ok()?)))
-            }
+            Mode::Aes256Gcm => Self::Aes(Box::new(LessSafeKey::new(
+                UnboundKey::new(&AES_256_GCM, secret).ok()?,
+            ))),
             Mode::XChaCha20Poly1305 => Self::XChaCha(Box::new(XChaCha20Poly1305::new(&(*secret).into()))),
         })
     }
@@ -53,7 +53,8 @@ impl TransportKey {
             Self::Aes(key) => {
                 let mut iv = [0; 12];
                 iv[..NONCE].copy_from_slice(&nonce);
-                key.open_in_place(Nonce::assume_unique_for_key(iv), Aad::from(&*aad), body).ok()?;
+                key.open_in_place(Nonce::assume_unique_for_key(iv), Aad::from(&*aad), body)
+                    .ok()?;
             }
             Self::XChaCha(cipher) => {
                 let mut iv = [0; 24];
@@ -70,8 +71,13 @@ impl TransportKey {
         } else {
             0
         };
-        let start = header.checked_add(extension).filter(|start| *start <= cipher_end)?;
-        Some(Opened { payload: start..cipher_end, nonce })
+        let start = header
+            .checked_add(extension)
+            .filter(|start| *start <= cipher_end)?;
+        Some(Opened {
+            payload: start..cipher_end,
+            nonce,
+        })
     }
 }
 
@@ -80,7 +86,13 @@ pub(crate) mod tests {
     use super::*;
 
     /// Seals a payload as a client does.
-    pub(crate) fn seal(mode: Mode, secret: &[u8; 32], header: &[u8], payload: &[u8], nonce: [u8; 4]) -> Vec<u8> {
+    pub(crate) fn seal(
+        mode: Mode,
+        secret: &[u8; 32],
+        header: &[u8],
+        payload: &[u8],
+        nonce: [u8; 4],
+    ) -> Vec<u8> {
         let mut body = payload.to_vec();
         match mode {
             Mode::Aes256Gcm => {
@@ -111,7 +123,10 @@ pub(crate) mod tests {
             let key = TransportKey::new(mode, &SECRET).unwrap();
             let mut packet = seal(mode, &SECRET, &[0x80; 12], b"payload", [1, 2, 3, 4]);
             let opened = key.open(&mut packet).unwrap();
-            assert_eq!((&packet[opened.payload], opened.nonce), (&b"payload"[..], [1, 2, 3, 4]));
+            assert_eq!(
+                (&packet[opened.payload], opened.nonce),
+                (&b"payload"[..], [1, 2, 3, 4])
+            );
 
             let mut header = vec![0x91; 12];
             header.extend_from_slice(&[0; 4]);

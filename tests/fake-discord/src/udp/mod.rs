@@ -1,0 +1,189 @@
+//! The UDP side: a few sockets, each read by its own thread, hand every datagram to its session.
+
+#[cfg_attr(target_os = "linux", path = "receive_linux.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "receive_portable.rs")]
+mod receive;
+
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::discovery;
+use crate::error::FakeError;
+use crate::media::rtp::RtpHeader;
+use crate::state::Shared;
+use receive::Receiver;
+
+/// Receive buffer asked for, bytes; the system may grant less.
+const RECEIVE_BUFFER: usize = 4 << 20;
+/// How often a reading thread looks whether the server was stopped.
+const STOP_CHECK: Duration = Duration::from_millis(100);
+/// Longest datagram read; voice packets stay below the usual MTU.
+const MAX_DATAGRAM: usize = 2_048;
+
+/// How many datagrams the system dropped before a socket was read.
+#[derive(Debug, Default)]
+pub(crate) struct SocketDrops {
+    /// Port of the socket.
+    pub(crate) port: u16,
+    dropped: AtomicU64,
+}
+
+impl SocketDrops {
+    /// Drops since the socket was opened.
+    pub(crate) fn count(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+/// Opens `count` sockets on `ip`.
+pub(crate) fn open(ip: IpAddr, count: usize) -> Result<Vec<(UdpSocket, Arc<SocketDrops>)>, FakeError> {
+    let addr = SocketAddr::new(ip, 0);
+    let failed = |source| FakeError::Listen { addr, source };
+    (0..count)
+        .map(|_| {
+            let socket = UdpSocket::bind(addr).map_err(failed)?;
+            socket2::SockRef::from(&socket)
+                .set_recv_buffer_size(RECEIVE_BUFFER)
+                .map_err(failed)?;
+            socket.set_read_timeout(Some(STOP_CHECK)).map_err(failed)?;
+            let port = socket.local_addr().map_err(failed)?.port();
+            Ok((
+                socket,
+                Arc::new(SocketDrops {
+                    port,
+                    dropped: AtomicU64::new(0),
+                }),
+            ))
+        })
+        .collect()
+}
+
+/// Reads `socket` on a thread of its own until `stop` is set.
+pub(crate) fn spawn(
+    socket: UdpSocket,
+    drops: Arc<SocketDrops>,
+    shared: Arc<Shared>,
+    stop: Arc<AtomicBool>,
+) -> Result<(), FakeError> {
+    std::thread::Builder::new()
+        .name(format!("fake-udp-{}", drops.port))
+        .spawn(move || {
+            let mut receiver = Receiver::new(&socket);
+            let mut buffer = [0; MAX_DATAGRAM];
+            while !stop.load(Ordering::Relaxed) {
+                if let Some(datagram) = receiver.receive(&socket, &mut buffer) {
+                    if let Some(dropped) = datagram.dropped {
+                        drops.dropped.store(dropped, Ordering::Relaxed);
+                    }
+                    dispatch(
+                        &shared,
+                        &socket,
+                        &mut buffer[..datagram.length],
+                        datagram.peer,
+                        datagram.at,
+                    );
+                }
+            }
+        })
+        .map(drop)
+        .map_err(FakeError::Threads)
+}
+
+/// One received datagram.
+struct Datagram {
+    length: usize,
+    peer: SocketAddr,
+    /// Arrival, ns since the Unix epoch.
+    at: i64,
+    /// Total drops of the socket, if the system tells.
+    dropped: Option<u64>,
+}
+
+/// The clock of arrival times: ns since the Unix epoch.
+pub(crate) fn now_ns() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+}
+
+/// Hands a datagram to the session it belongs to; unknown ones are dropped.
+fn dispatch(shared: &Shared, socket: &UdpSocket, datagram: &mut [u8], peer: SocketAddr, at: i64) {
+    if let Some(ssrc) = discovery::parse_request(datagram) {
+        let Some(session) = shared.session_by_ssrc(ssrc) else {
+            return;
+        };
+        shared.bind_peer(peer, &session);
+        let answer = session
+            .media
+            .lock()
+            .discover(peer, shared.config.quirks.lost_discoveries);
+        if answer {
+            // A lost answer is part of UDP; the client asks again.
+            let _ = socket.send_to(&discovery::response(ssrc, peer), peer);
+        }
+        return;
+    }
+    if matches!(datagram.len(), 4 | 8) {
+        if let Some(session) = shared.session_by_peer(peer) {
+            session.media.lock().frames.keepalives += 1;
+            if datagram.len() == 8 {
+                let _ = socket.send_to(datagram, peer);
+            }
+        }
+        return;
+    }
+    // RTCP packet types lie where RTP would have marker and payload type (RFC 5761).
+    if matches!(datagram.get(1), Some(200..=207)) {
+        if let Some(session) = shared.session_by_peer(peer) {
+            session.media.lock().frames.rtcp += 1;
+        }
+        return;
+    }
+    let header = RtpHeader::parse(datagram);
+    match header.and_then(|header| Some((header, shared.session_by_ssrc(header.ssrc)?))) {
+        Some((header, session)) => session.media.lock().receive(&header, datagram, peer, at),
+        None => {
+            if let Some(session) = shared.session_by_peer(peer) {
+                session.media.lock().frames.malformed += 1;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn receives_with_time_and_length() {
+        let (socket, _) = open("127.0.0.1".parse().unwrap(), 1).unwrap().remove(0);
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let mut receiver = Receiver::new(&socket);
+        let before = now_ns();
+        client.send_to(&[9; 33], socket.local_addr().unwrap()).unwrap();
+        let mut buffer = [0; MAX_DATAGRAM];
+        let datagram = receiver.receive(&socket, &mut buffer).unwrap();
+        assert_eq!(
+            (datagram.length, datagram.peer),
+            (33, client.local_addr().unwrap())
+        );
+        assert!(
+            datagram.at >= before && datagram.at <= now_ns(),
+            "{before} {}",
+            datagram.at
+        );
+        assert_eq!(buffer[..34], [[9; 33].as_slice(), &[0]].concat());
+    }
+
+    #[test]
+    fn an_idle_socket_returns_nothing() {
+        let (socket, _) = open("127.0.0.1".parse().unwrap(), 1).unwrap().remove(0);
+        assert!(
+            Receiver::new(&socket)
+                .receive(&socket, &mut [0; MAX_DATAGRAM])
+                .is_none()
+        );
+    }
+}

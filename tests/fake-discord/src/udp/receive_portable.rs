@@ -1,0 +1,26 @@
+//! Reading with the standard library alone, where the kernel's arrival times are not available.
+
+use std::net::UdpSocket;
+
+use super::{Datagram, now_ns};
+
+/// Reads one socket.
+pub(super) struct Receiver;
+
+impl Receiver {
+    /// Nothing to prepare.
+    pub(super) fn new(_socket: &UdpSocket) -> Self {
+        Self
+    }
+
+    /// The next datagram, or `None` after the socket's read timeout.
+    pub(super) fn receive(&mut self, socket: &UdpSocket, buffer: &mut [u8]) -> Option<Datagram> {
+        let (length, peer) = socket.recv_from(buffer).ok()?;
+        Some(Datagram {
+            length,
+            peer,
+            at: now_ns(),
+            dropped: None,
+        })
+    }
+}
