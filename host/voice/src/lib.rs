@@ -19,6 +19,8 @@ mod error;
 mod event;
 mod gateway;
 mod info;
+#[cfg(test)]
+mod loopback;
 mod pacer;
 mod source;
 mod udp;

@@ -160,3 +160,83 @@ impl Lane {
         self.running = Some((receiver, tokio::time::Instant::now() + BATCH_LIMIT));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pacer::link::Protection;
+    use bytes::Bytes;
+
+    fn lane(pool: &Arc<MlsPool>) -> Lane {
+        Lane::new(Arc::clone(pool), Machine::new(1, 2))
+    }
+
+    #[tokio::test]
+    async fn light_messages_are_handled_at_once_heavy_ones_on_the_pool() {
+        let mut lane = lane(&Arc::new(MlsPool::start(1).unwrap()));
+        let outputs = lane.push(Input::Start { version: 0 }).unwrap();
+        assert!(matches!(outputs.as_slice(), [Output::Protect(Protection::Plain)]));
+        assert!(lane.push(Input::Start { version: 1 }).unwrap().is_empty());
+        let outputs = lane.finished().await.unwrap();
+        assert!(matches!(
+            outputs.as_slice(),
+            [Output::Protect(Protection::Hold { .. }), Output::KeyPackage(_)]
+        ));
+    }
+
+    #[tokio::test]
+    async fn order_is_kept_behind_a_heavy_message() {
+        let pool = Arc::new(MlsPool::start(1).unwrap());
+        let gate = Arc::new(Mutex::new(()));
+        let guard = gate.lock();
+        let behind = Arc::clone(&gate);
+        pool.submit(Box::new(move || drop(behind.lock())));
+        let mut lane = lane(&pool);
+        assert!(lane.push(Input::Start { version: 1 }).unwrap().is_empty());
+        assert!(
+            lane.push(Input::UsersJoined(vec![7])).unwrap().is_empty(),
+            "not before the start"
+        );
+        drop(guard);
+        assert_eq!(lane.finished().await.unwrap().len(), 2);
+        let outputs = lane.finished().await.unwrap();
+        assert!(matches!(
+            outputs.as_slice(),
+            [Output::Protect(Protection::Hold { slots: 100 })]
+        ));
+    }
+
+    #[test]
+    fn waiting_messages_are_bounded() {
+        let pool = Arc::new(MlsPool::start(1).unwrap());
+        let gate = Arc::new(Mutex::new(()));
+        let _guard = gate.lock();
+        let behind = Arc::clone(&gate);
+        pool.submit(Box::new(move || drop(behind.lock())));
+        let mut lane = lane(&pool);
+        let push = |lane: &mut Lane| {
+            lane.push(Input::Proposals(Bytes::new()))
+                .map(|outputs| outputs.len())
+        };
+        for _ in 0..=MAX_WAITING {
+            assert_eq!(push(&mut lane), Ok(0));
+        }
+        assert_eq!(push(&mut lane), Err(LaneBroken));
+    }
+
+    #[tokio::test]
+    async fn a_panic_costs_one_session_only() {
+        let pool = Arc::new(MlsPool::start(1).unwrap());
+        let (sender, receiver) = oneshot::channel::<Batch>();
+        pool.submit(Box::new(move || {
+            let _sender = sender;
+            panic!("as an assertion of the MLS library would");
+        }));
+        let mut broken = lane(&pool);
+        broken.running = Some((receiver, tokio::time::Instant::now() + BATCH_LIMIT));
+        assert!(broken.finished().await.is_err());
+        let mut lane = lane(&pool);
+        lane.push(Input::Start { version: 1 }).unwrap();
+        assert_eq!(lane.finished().await.unwrap().len(), 2);
+    }
+}

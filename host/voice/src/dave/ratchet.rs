@@ -30,11 +30,6 @@ impl KeyRatchet {
         }
     }
 
-    /// The generation [`advance`](Self::advance) gives the key of next.
-    pub(crate) fn generation(&self) -> u32 {
-        self.generation
-    }
-
     /// The key of the current generation; forgets the secret it came from and moves on to the next generation.
     pub(crate) fn advance(&mut self) -> [u8; KEY_BYTES] {
         let context = self.generation.to_be_bytes();
@@ -104,7 +99,6 @@ mod tests {
         let mut ratchet = KeyRatchet::new(&base);
         let mut secret = base.to_vec();
         for generation in 0..5 {
-            assert_eq!(ratchet.generation(), generation);
             assert_eq!(
                 ratchet.advance().to_vec(),
                 reference(&secret, "key", generation, 16)

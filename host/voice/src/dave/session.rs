@@ -3,6 +3,7 @@
 use std::{
     collections::{HashSet, VecDeque},
     num::NonZeroU16,
+    panic::AssertUnwindSafe,
     time::{Duration, Instant},
 };
 
@@ -185,7 +186,7 @@ impl Machine {
             None => {
                 let mut mls = DaveSession::new(version, self.user, self.channel, None)?;
                 if let Some(sender) = &self.external_sender
-                    && let Err(error) = mls.set_external_sender(sender)
+                    && let Err(error) = survive(|| mls.set_external_sender(sender))
                 {
                     tracing::warn!(channel = self.channel, %error, "the external sender is not usable");
                     self.external_sender = None;
@@ -306,11 +307,13 @@ impl Machine {
     }
 
     fn set_external_sender(&mut self, sender: Bytes) {
-        match self.mls.as_mut().map(|mls| mls.set_external_sender(&sender)) {
-            None | Some(Ok(())) => self.external_sender = Some(sender),
-            Some(Err(error)) => {
-                tracing::warn!(channel = self.channel, %error, "external sender ignored");
-            }
+        let set = self
+            .mls
+            .as_mut()
+            .map_or(Ok(()), |mls| survive(|| mls.set_external_sender(&sender)));
+        match set {
+            Ok(()) => self.external_sender = Some(sender),
+            Err(error) => tracing::warn!(channel = self.channel, %error, "external sender ignored"),
         }
     }
 
@@ -335,7 +338,7 @@ impl Machine {
                 return;
             }
         };
-        match mls.process_proposals(operation, proposals, Some(&recognised)) {
+        match survive(|| mls.process_proposals(operation, proposals, Some(&recognised))) {
             Ok(None) => {}
             Ok(Some(made)) => {
                 let mut message = made.commit;
@@ -349,7 +352,7 @@ impl Machine {
 
     fn commit(&mut self, id: u16, message: &[u8], now: Instant) {
         let Some(mls) = &mut self.mls else { return };
-        match mls.process_commit(message) {
+        match survive(|| mls.process_commit(message)) {
             Ok(true) => self.joined(id, now),
             Ok(false) => {}
             Err(error) => self.invalid(id, &error, now),
@@ -359,7 +362,7 @@ impl Machine {
     fn welcome(&mut self, id: u16, message: &[u8], now: Instant) {
         let recognised = self.recognised();
         let Some(mls) = &mut self.mls else { return };
-        match mls.process_welcome(message, Some(&recognised)) {
+        match survive(|| mls.process_welcome(message, Some(&recognised))) {
             Ok(()) => self.joined(id, now),
             Err(error) => self.invalid(id, &error, now),
         }
@@ -395,6 +398,15 @@ impl Machine {
             .map_or(MAX_VERSION, |mls| mls.protocol_version().get());
         self.outputs.push(Output::InvalidCommitWelcome(id));
         self.new_group(version);
+    }
+}
+
+/// Runs a step of the MLS library on bytes from outside. Its parsers assert here and there; a panic is an error like
+/// any other, and what follows an error either leaves the session alone or starts it over.
+fn survive<T, E: std::fmt::Display>(step: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
+    match std::panic::catch_unwind(AssertUnwindSafe(step)) {
+        Ok(result) => result.map_err(|error| error.to_string()),
+        Err(_) => Err("the MLS library panicked".to_owned()),
     }
 }
 

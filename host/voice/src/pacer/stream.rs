@@ -117,6 +117,11 @@ impl Stream {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn replace_source(&mut self, source: SharedSource) {
+        self.source = source;
+    }
+
     pub(super) fn counters(&self) -> &VoiceCounters {
         &self.link.counters
     }

@@ -36,7 +36,7 @@ impl Inbox {
         self.news.store(true, Ordering::Release);
     }
 
-    fn quit(&self) {
+    pub(super) fn quit(&self) {
         self.quit.store(true, Ordering::Relaxed);
         self.news.store(true, Ordering::Release);
     }

@@ -142,7 +142,7 @@ impl TransportCipher {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use chacha20poly1305::aead::Tag;
     use proptest::prelude::*;
