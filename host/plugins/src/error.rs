@@ -23,6 +23,9 @@ pub enum LoadError {
     /// The file or directory could not be read.
     #[error("it cannot be read: {0}")]
     Unreadable(#[source] std::io::Error),
+    /// The system gave no thread to start the plugin on.
+    #[error("the system has no thread to start it on: {0}")]
+    NoThread(#[source] std::io::Error),
     /// Nothing in it.
     #[error("the file is empty, probably a broken download; fetch it again")]
     Empty,
@@ -100,7 +103,7 @@ pub enum LoadError {
         failure: Failure,
     },
     /// Loading did not come to an end.
-    #[error("plugin {plugin} did not finish starting within {} s; it is left alone", .limit.as_secs_f32())]
+    #[error("plugin {plugin} did not finish starting within {} s, or panicked while it did; it is left alone", .limit.as_secs_f32())]
     StartDeadline {
         /// Name in the manifest.
         plugin: String,

@@ -1,13 +1,23 @@
-//! Loads a plugin that is a shared library.
+//! Loads a plugin that is a shared library: manifest, generation, layout, and only then its code.
 
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use abi_stable::abi_stability::abi_checking::check_layout_compatibility;
+use lavalink_plugin_api::v1::{self, ForeignSource, abi};
 use lavalink_plugin_api::{Source, SourceDescriptor};
+use libloading::Library;
 
 use crate::discovery::Candidate;
 use crate::error::LoadError;
 use crate::manifest::Manifest;
+
+/// Interface generations this node speaks, the preferred one last.
+const SPOKEN: [u32; 1] = [v1::GENERATION];
+
+/// Most of a layout comparison that is kept, characters. It can run to hundreds of lines.
+const MAX_DIFFERENCE: usize = 600;
 
 /// A plugin in this process.
 pub(crate) struct Loaded {
@@ -18,9 +28,173 @@ pub(crate) struct Loaded {
 
 /// Checks and loads one library; its code has `limit` to construct its sources.
 pub(crate) fn load(candidate: Candidate, limit: Duration) -> Result<Loaded, LoadError> {
-    let manifest = Manifest::read(candidate.file)?;
-    Err(LoadError::StartDeadline {
-        plugin: manifest.name,
-        limit,
+    let Candidate { path, file } = candidate;
+    let manifest = Manifest::read(file)?;
+    let generation = agree(&manifest)?;
+    let started = {
+        let plugin = manifest.name.clone();
+        within(limit, move || start(&plugin, &path)).map_err(LoadError::NoThread)?
+    };
+    match started {
+        Some(sources) => {
+            let sources = sources?
+                .into_iter()
+                .map(|source| (source.describe(), Arc::new(source) as _))
+                .collect();
+            Ok(Loaded {
+                manifest,
+                generation,
+                sources,
+            })
+        }
+        None => Err(LoadError::StartDeadline {
+            plugin: manifest.name,
+            limit,
+        }),
+    }
+}
+
+/// Runs `work` on a thread of its own, because initialisers of a library, its constructor and its description may never
+/// return. `None` when it did not come to an end in time; the thread is left alone then.
+fn within<T: Send + 'static>(
+    limit: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> std::io::Result<Option<T>> {
+    let (answer, answered) = mpsc::sync_channel(1);
+    std::thread::Builder::new()
+        .name("plugin start".to_owned())
+        .spawn(move || {
+            // Fails only when the time is up and nobody waits any more.
+            let _ = answer.send(work());
+        })?;
+    Ok(answered.recv_timeout(limit).ok())
+}
+
+/// The generation to talk in.
+fn agree(manifest: &Manifest) -> Result<u32, LoadError> {
+    if manifest.abi != v1::VOCABULARY && manifest.generations.iter().any(|g| SPOKEN.contains(g)) {
+        return Err(LoadError::WrongVocabulary {
+            plugin: manifest.name.clone(),
+            found: manifest.abi.clone(),
+            spoken: v1::VOCABULARY.to_owned(),
+        });
+    }
+    SPOKEN
+        .iter()
+        .rev()
+        .copied()
+        .find(|g| manifest.generations.contains(g))
+        .ok_or_else(|| LoadError::WrongGeneration {
+            plugin: manifest.name.clone(),
+            found: manifest.generations.clone(),
+            spoken: SPOKEN.to_vec(),
+        })
+}
+
+/// Loads the library, for good, and makes its sources.
+fn start(plugin: &str, path: &Path) -> Result<Vec<ForeignSource>, LoadError> {
+    // SAFETY: the manifest says the file is a plugin of a generation we speak. Its initialisers run here; as with every
+    // native library the operator installs, nothing can check them.
+    #[allow(unsafe_code)]
+    let library = unsafe { Library::new(path) }.map_err(LoadError::Open)?;
+    // Never unloaded: its code and statics are referred to from everything it hands out, even from its failures.
+    let library: &'static Library = Box::leak(Box::new(library));
+
+    // SAFETY: generation 1 defines this symbol with this signature.
+    #[allow(unsafe_code)]
+    let layout = unsafe { library.get::<v1::LayoutFunction>(v1::LAYOUT_SYMBOL) }
+        .map_err(|_| missing(plugin, v1::LAYOUT_SYMBOL))?;
+    check_layout_compatibility(v1::layout_of::<abi::Entry>(), layout()).map_err(|difference| {
+        LoadError::Layout {
+            plugin: plugin.to_owned(),
+            generation: v1::GENERATION,
+            difference: shortened(&difference.to_string()),
+        }
+    })?;
+
+    // SAFETY: generation 1 defines this symbol with this signature, and the types in it were found equal above.
+    #[allow(unsafe_code)]
+    let entry = unsafe { library.get::<v1::EntryFunction>(v1::ENTRY_SYMBOL) }
+        .map_err(|_| missing(plugin, v1::ENTRY_SYMBOL))?;
+    v1::sources_of(&entry()).map_err(|failure| LoadError::Start {
+        plugin: plugin.to_owned(),
+        failure,
     })
+}
+
+fn missing(plugin: &str, symbol: &'static str) -> LoadError {
+    LoadError::MissingSymbol {
+        plugin: plugin.to_owned(),
+        generation: v1::GENERATION,
+        symbol,
+    }
+}
+
+/// The beginning of a layout comparison, on one line.
+fn shortened(difference: &str) -> String {
+    let line = difference.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(MAX_DIFFERENCE) {
+        Some((end, _)) => format!("{} […]", &line[..end]),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest(generations: &[u32], abi: &str) -> Manifest {
+        Manifest {
+            name: "p".to_owned(),
+            version: "1".to_owned(),
+            generations: generations.to_vec(),
+            abi: abi.to_owned(),
+            licence: String::new(),
+        }
+    }
+
+    #[test]
+    fn picks_a_generation_both_speak() {
+        assert_eq!(agree(&manifest(&[7, 1], v1::VOCABULARY)).unwrap(), 1);
+    }
+
+    #[test]
+    fn names_both_generations_and_says_what_to_do() {
+        let newer = agree(&manifest(&[99], "something new")).unwrap_err().to_string();
+        assert!(
+            newer.contains("generation 99")
+                && newer.contains("generation 1")
+                && newer.contains("update the node")
+        );
+        let older = agree(&manifest(&[0], v1::VOCABULARY)).unwrap_err().to_string();
+        assert!(older.contains("newer build of the plugin"), "{older}");
+        let none = agree(&manifest(&[], v1::VOCABULARY)).unwrap_err().to_string();
+        assert!(none.contains("generation none"), "{none}");
+    }
+
+    #[test]
+    fn refuses_another_vocabulary() {
+        let error = agree(&manifest(&[1], "abi_stable 0.12")).unwrap_err().to_string();
+        assert!(
+            error.contains("abi_stable 0.12") && error.contains(v1::VOCABULARY),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn waits_for_a_start_only_so_long() {
+        let (release, gate) = mpsc::channel::<()>();
+        let hangs = within(Duration::from_millis(5), move || gate.recv());
+        assert!(hangs.unwrap().is_none());
+        drop(release);
+        assert_eq!(within(Duration::from_secs(60), || 3).unwrap(), Some(3));
+    }
+
+    #[test]
+    fn a_long_comparison_is_cut_at_a_character() {
+        let text = "ä  \n".repeat(5000);
+        let short = shortened(&text);
+        assert!(short.chars().count() < MAX_DIFFERENCE + 10 && short.ends_with("[…]"));
+        assert_eq!(shortened("a\n  b"), "a b");
+    }
 }
