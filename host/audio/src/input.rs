@@ -1,0 +1,173 @@
+//! Where the bytes of a medium come from, and the window on its start that detection needs.
+
+use std::io::{self, Read, Seek, SeekFrom};
+
+/// A byte stream of a medium.
+///
+/// `read` may answer [`io::ErrorKind::WouldBlock`]: no bytes yet, ask again later. Positions are absolute.
+pub trait MediaInput: Read + Seek + Send {
+    /// Length in bytes, when known.
+    fn byte_len(&self) -> Option<u64>;
+    /// Whether `seek` works in both directions.
+    fn is_seekable(&self) -> bool;
+}
+
+/// What is known about a medium besides its bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MediaHint {
+    /// `Content-Type` as received.
+    pub mime: Option<String>,
+    /// File extension without the dot.
+    pub extension: Option<String>,
+    /// Container name found by an earlier probe, as stored in encoded tracks.
+    pub container: Option<String>,
+}
+
+/// A [`MediaInput`] whose first bytes are kept, so that they can be looked at and read again without a seek.
+///
+/// The inner input is only asked to seek when a read follows, which spares a network input pointless reconnects.
+pub(crate) struct HeadInput {
+    inner: Box<dyn MediaInput>,
+    inner_position: u64,
+    head: Vec<u8>,
+    position: u64,
+    budget: Option<u64>,
+}
+
+impl HeadInput {
+    /// Wraps an input that stands at its first byte.
+    pub(crate) fn new(inner: Box<dyn MediaInput>) -> Self {
+        Self { inner, inner_position: 0, head: Vec::new(), position: 0, budget: None }
+    }
+
+    /// Length in bytes, when known.
+    pub(crate) fn byte_len(&self) -> Option<u64> {
+        self.inner.byte_len()
+    }
+
+    /// Container readers bisect and measure from the end, so seekable needs a known length too.
+    pub(crate) fn is_seekable(&self) -> bool {
+        self.inner.is_seekable() && self.inner.byte_len().is_some()
+    }
+
+    /// Limits the bytes still taken from the input; reads beyond fail. `None` lifts the limit.
+    pub(crate) fn set_budget(&mut self, bytes: Option<u64>) {
+        self.budget = bytes;
+    }
+
+    /// Reads once towards a head of `wanted` bytes; `Ok(true)` when the head is complete or the input ended.
+    ///
+    /// # Errors
+    /// Those of the input, `WouldBlock` included.
+    pub(crate) fn fill_head(&mut self, wanted: usize) -> io::Result<bool> {
+        let have = self.head.len();
+        if have >= wanted {
+            return Ok(true);
+        }
+        self.head.resize(wanted, 0);
+        let read = self.inner.read(&mut self.head[have..]);
+        self.head.truncate(have + read.as_ref().copied().unwrap_or(0).min(wanted - have));
+        self.inner_position = self.head.len() as u64;
+        Ok(read? == 0)
+    }
+
+    /// The bytes kept so far.
+    pub(crate) fn head(&self) -> &[u8] {
+        &self.head
+    }
+}
+
+impl Read for HeadInput {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let kept = usize::try_from(self.position).ok().and_then(|at| self.head.get(at..)).unwrap_or_default();
+        if !kept.is_empty() {
+            let count = kept.len().min(buf.len());
+            buf[..count].copy_from_slice(&kept[..count]);
+            self.position += count as u64;
+            return Ok(count);
+        }
+        if self.budget == Some(0) {
+            return Err(io::Error::other("no audio data found within the permitted number of bytes"));
+        }
+        if self.inner_position != self.position {
+            self.inner.seek(SeekFrom::Start(self.position))?;
+            self.inner_position = self.position;
+        }
+        // An EOF error would read as a regular end further up; an input that reports one is broken.
+        let count = self.inner.read(buf).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => io::Error::other(error.to_string()),
+            _ => error,
+        })?;
+        let count = count.min(buf.len());
+        self.budget = self.budget.map(|left| left.saturating_sub(count as u64));
+        self.inner_position += count as u64;
+        self.position = self.inner_position;
+        Ok(count)
+    }
+}
+
+impl Seek for HeadInput {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let target = match to {
+            SeekFrom::Start(position) => Some(position),
+            SeekFrom::Current(delta) => self.position.checked_add_signed(delta),
+            SeekFrom::End(delta) => self.byte_len().and_then(|len| len.checked_add_signed(delta)),
+        };
+        let target = target
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "seek to a position outside the input"))?;
+        let in_head = target <= self.head.len() as u64 && self.inner_position <= self.head.len() as u64;
+        if !in_head && !self.inner.is_seekable() && target != self.position {
+            return Err(io::Error::new(io::ErrorKind::Unsupported, "the input cannot seek"));
+        }
+        self.position = target;
+        Ok(target)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::testing::MemoryInput;
+
+    fn wrapped(bytes: &[u8], seekable: bool) -> HeadInput {
+        let mut input = MemoryInput::new(bytes.to_vec());
+        input.seekable = seekable;
+        HeadInput::new(Box::new(input))
+    }
+
+    #[test]
+    fn head_is_read_again_without_a_seek() {
+        let mut input = wrapped(b"0123456789", false);
+        while !input.fill_head(4).expect("memory reads") {}
+        assert_eq!(input.head(), b"0123");
+        let mut all = Vec::new();
+        input.read_to_end(&mut all).expect("memory reads");
+        assert_eq!(all, b"0123456789");
+        assert!(input.seek(SeekFrom::Start(0)).is_err(), "the head is behind an input that cannot seek");
+    }
+
+    #[test]
+    fn seekable_input_reads_from_anywhere() {
+        let mut input = wrapped(b"0123456789", true);
+        while !input.fill_head(4).expect("memory reads") {}
+        let mut two = [0; 2];
+        for (target, expected) in [(SeekFrom::Start(7), b"78"), (SeekFrom::Start(1), b"12"), (SeekFrom::End(-2), b"89")]
+        {
+            input.seek(target).expect("memory seeks");
+            input.read_exact(&mut two).expect("within the data");
+            assert_eq!(&two, expected);
+        }
+        assert!(input.seek(SeekFrom::Current(-100)).is_err());
+    }
+
+    #[test]
+    fn budget_ends_in_an_error() {
+        let mut input = wrapped(&[7; 100], true);
+        input.set_budget(Some(10));
+        let mut buf = [0; 10];
+        assert_eq!(input.read(&mut buf).expect("within the budget"), 10);
+        assert!(input.read(&mut buf).is_err());
+        input.set_budget(None);
+        assert_eq!(input.read(&mut buf).expect("no budget any more"), 10);
+    }
+}

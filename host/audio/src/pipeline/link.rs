@@ -1,0 +1,213 @@
+//! The coroutine's connection to the outside: reads that suspend instead of blocking, and the share of work per turn.
+
+use std::cell::Cell;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::Arc;
+
+use corosensei::Yielder;
+use parking_lot::Mutex;
+use symphonia::core::io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions};
+
+use super::{Control, Turn};
+use crate::input::HeadInput;
+use crate::{AudioError, MediaInput};
+
+/// Input bytes after which a pipeline that makes no audio gives the thread to the others.
+const BYTES_PER_TURN: usize = 64 * 1024;
+
+/// Reads at the end of the input before a reader that does not take it for an answer gets an error.
+const MAX_READS_AT_END: u32 = 1_000;
+
+/// Ticks without a byte after which a new seek abandons the read.
+const PATIENCE_TICKS: u32 = 50;
+
+/// The input of a pipeline together with the way back to its worker. Lives on the coroutine's stack.
+pub(super) struct Link<'y> {
+    yielder: &'y Yielder<(), Turn>,
+    control: Arc<Control>,
+    input: Mutex<HeadInput>,
+    error: Cell<Option<String>>,
+    generation: Cell<u64>,
+    may_abandon: Cell<bool>,
+    abandoned: Cell<bool>,
+    bytes_in_turn: Cell<usize>,
+    reads_at_end: Cell<u32>,
+}
+
+impl<'y> Link<'y> {
+    pub(super) fn new(yielder: &'y Yielder<(), Turn>, input: Box<dyn MediaInput>, control: Arc<Control>) -> Self {
+        Self {
+            yielder,
+            control,
+            input: Mutex::new(HeadInput::new(input)),
+            error: Cell::new(None),
+            generation: Cell::new(0),
+            may_abandon: Cell::new(false),
+            abandoned: Cell::new(false),
+            bytes_in_turn: Cell::new(0),
+            reads_at_end: Cell::new(0),
+        }
+    }
+
+    /// Gives the thread back.
+    pub(super) fn suspend(&self, turn: Turn) {
+        self.bytes_in_turn.set(0);
+        self.yielder.suspend(turn);
+    }
+
+    pub(super) fn control(&self) -> &Control {
+        &self.control
+    }
+
+    /// Whether a seek was asked for that playback has not turned to yet.
+    pub(super) fn seek_is_pending(&self) -> bool {
+        self.control.timeline().requested() != self.generation.get()
+    }
+
+    /// Turns to the latest seek.
+    pub(super) fn take_seek(&self) -> (u64, std::time::Duration) {
+        let (generation, target) = self.control.latest_seek();
+        self.generation.set(generation);
+        (generation, target)
+    }
+
+    /// From now on a new seek may abandon a read that gets no bytes.
+    pub(super) fn allow_abandoning(&self) {
+        self.may_abandon.set(true);
+    }
+
+    /// Whether a read was abandoned for a seek since the last call; the container reader is then unusable.
+    pub(super) fn take_abandoned(&self) -> bool {
+        self.abandoned.replace(false)
+    }
+
+    /// The first I/O error of the input since the last call. Readers tend to swallow or rename it.
+    pub(super) fn take_error(&self) -> Option<String> {
+        self.error.take()
+    }
+
+    /// Forgets reads at the end of the input: playback made progress.
+    pub(super) fn made_progress(&self) {
+        self.reads_at_end.set(0);
+    }
+
+    pub(super) fn is_seekable(&self) -> bool {
+        self.input.lock().is_seekable()
+    }
+
+    pub(super) fn byte_len(&self) -> Option<u64> {
+        self.input.lock().byte_len()
+    }
+
+    pub(super) fn set_budget(&self, bytes: Option<u64>) {
+        self.input.lock().set_budget(bytes);
+    }
+
+    /// The first `wanted` bytes of the input, or all of a shorter one.
+    pub(super) fn head(&self, wanted: usize) -> Result<Vec<u8>, AudioError> {
+        loop {
+            let filled = self.input.lock().fill_head(wanted);
+            match filled {
+                Ok(true) => return Ok(self.input.lock().head().to_vec()),
+                Ok(false) => {}
+                Err(error) if is_temporary(&error) => self.suspend(Turn::Waiting),
+                Err(error) => return Err(AudioError::Decode { cause: error.to_string() }),
+            }
+        }
+    }
+
+    /// A stream over the input from its first byte.
+    pub(super) fn stream(&self) -> io::Result<MediaSourceStream<'_>> {
+        self.input.lock().seek(SeekFrom::Start(0))?;
+        let source = YieldingSource { link: self };
+        Ok(MediaSourceStream::new(Box::new(source), MediaSourceStreamOptions::default()))
+    }
+
+    fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let mut ticks = 0;
+        loop {
+            let result = self.input.lock().read(buf);
+            match result {
+                Ok(count) => {
+                    self.count(count)?;
+                    return Ok(count);
+                }
+                Err(error) if is_temporary(&error) => {
+                    ticks += 1;
+                    if ticks > PATIENCE_TICKS && self.may_abandon.get() && self.seek_is_pending() {
+                        self.abandoned.set(true);
+                        return Err(io::Error::other("the read was abandoned for a seek"));
+                    }
+                    self.suspend(Turn::Waiting);
+                }
+                Err(error) => return Err(self.note(error)),
+            }
+        }
+    }
+
+    fn seek(&self, to: SeekFrom) -> io::Result<u64> {
+        // The input is only moved by the read that follows, see `HeadInput`.
+        self.input.lock().seek(to).map_err(|error| self.note(error))
+    }
+
+    fn count(&self, bytes: usize) -> io::Result<()> {
+        if bytes == 0 {
+            self.reads_at_end.set(self.reads_at_end.get() + 1);
+            if self.reads_at_end.get() > MAX_READS_AT_END {
+                return Err(self.note(io::Error::other("the container points beyond its end")));
+            }
+        }
+        self.bytes_in_turn.set(self.bytes_in_turn.get() + bytes);
+        if self.bytes_in_turn.get() >= BYTES_PER_TURN {
+            self.suspend(Turn::Worked);
+        }
+        Ok(())
+    }
+
+    fn note(&self, error: io::Error) -> io::Error {
+        let first = self.error.take().unwrap_or_else(|| error.to_string());
+        self.error.set(Some(first));
+        error
+    }
+}
+
+fn is_temporary(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+/// What container readers read from.
+struct YieldingSource<'a> {
+    link: &'a Link<'a>,
+}
+
+// SAFETY: the reference never reaches another thread. It lives on the stack of a coroutine (in the `Session`), and
+// coroutines are neither `Send` nor moved off the worker thread that made them; `Send` is only demanded by the
+// signature of `MediaSource`.
+#[allow(unsafe_code)]
+unsafe impl Send for YieldingSource<'_> {}
+
+// SAFETY: as above; nothing shares the source between threads.
+#[allow(unsafe_code)]
+unsafe impl Sync for YieldingSource<'_> {}
+
+impl Read for YieldingSource<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.link.read(buf)
+    }
+}
+
+impl Seek for YieldingSource<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.link.seek(to)
+    }
+}
+
+impl MediaSource for YieldingSource<'_> {
+    fn is_seekable(&self) -> bool {
+        self.link.is_seekable()
+    }
+
+    fn byte_len(&self) -> Option<u64> {
+        self.link.byte_len()
+    }
+}

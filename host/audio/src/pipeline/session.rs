@@ -1,0 +1,587 @@
+//! The life of a track: open, play packet by packet, jump, end. Straight-line code that runs in a coroutine.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use symphonia::core::codecs::audio::well_known::CODEC_ID_AAC;
+use symphonia::core::errors::{Error as MediaError, SeekErrorKind};
+use symphonia::core::formats::{FormatReader, SeekMode, SeekTo};
+use symphonia::core::packet::Packet;
+use symphonia::core::units::Time;
+
+use super::link::Link;
+use super::pcm::PcmPath;
+use super::{Settings, Turn};
+use crate::container::{self, Container, OPEN_BUDGET_BYTES, Selected};
+use crate::decode::{DecodeProblem, PacketDecoder, opus_head};
+use crate::opus_packet::{OpusHead, layout, packet_samples};
+use crate::probe::{HEAD_BYTES, Kind, detect};
+use crate::queue::{FrameProducer, MAX_PACKET};
+use crate::{AudioError, FRAME_SAMPLES, MediaHint, PipelineEvent, SAMPLE_RATE_HZ};
+
+/// Damaged packets in a row after which a track is given up.
+const MAX_BAD_PACKETS: u32 = 500;
+
+/// Errors of the container reader in a row after which a track is given up.
+const MAX_BAD_READS: u32 = 32;
+
+/// Packets read in one turn without a frame coming out.
+const PACKETS_PER_TURN: u32 = 8;
+
+/// Opus needs this much audio before a point to decode it right (RFC 7845, section 4.6).
+const OPUS_PREROLL_NS: i64 = 80_000_000;
+
+/// AAC overlaps neighbouring packets of at most 2048 samples.
+const AAC_PREROLL_NS: i64 = 50_000_000;
+
+/// While reading towards a position, packets that end this long before it are not even decoded.
+const DECODE_AHEAD_NS: i64 = 500_000_000;
+
+/// Passed-through packets kept to warm up the decoder when a filter is switched on: 80 ms.
+const WARM_UP_PACKETS: usize = 4;
+
+/// An MP3 seek that would read more than this goes by the byte rate instead of counting frames.
+const MP3_EXACT_SEEK_BYTES: u64 = 8 * 1024 * 1024;
+
+/// A live stream joined in the middle may carry any time; later first times than this are taken as zero.
+const LIVE_ORIGIN_NS: i64 = 1_000_000_000;
+
+/// Why playing packets stopped.
+enum Stop {
+    /// A seek was asked for.
+    Seek,
+    /// The track has no more audio.
+    End,
+    /// Nothing more can be played.
+    Failed(AudioError),
+}
+
+/// A track that is open.
+pub(super) struct Session<'a> {
+    link: &'a Link<'a>,
+    container: Container,
+    reader: Box<dyn FormatReader + 'a>,
+    selected: Selected,
+    opus: Option<OpusHead>,
+    decoder: PacketDecoder,
+    length: Option<Duration>,
+    pcm: PcmPath,
+    frames: FrameProducer,
+    decoded: Vec<f32>,
+    /// Packets passed through last, as long as packets are passed through.
+    passed: Option<VecDeque<Packet>>,
+    /// Audio before this source time is dropped; cleared by the first that is not.
+    discard_until_ns: Option<i64>,
+    /// Added to container times to get source time.
+    shift_ns: i64,
+    /// Source time the next packet is to have, when the container's times cannot be trusted.
+    rebase_ns: Option<i64>,
+    /// Start of the next frame in samples at 48 kHz.
+    position: u64,
+    reader_is_lost: bool,
+    ever_sought: bool,
+    ever_decoded: bool,
+    bad_packets: u32,
+    bad_reads: u32,
+    last_problem: String,
+}
+
+impl<'a> Session<'a> {
+    /// Finds out the container, opens it and sets up the decoder.
+    pub(super) fn open(
+        link: &'a Link<'a>,
+        hint: &MediaHint,
+        frames: FrameProducer,
+        settings: Settings,
+    ) -> Result<Self, AudioError> {
+        link.set_budget(Some(OPEN_BUDGET_BYTES));
+        let container = match detect(&link.head(HEAD_BYTES)?, hint) {
+            Some(Kind::Container(container)) => container,
+            Some(Kind::MpegTs) => return Err(AudioError::NotSupportedYet { what: "MPEG-TS" }),
+            Some(Kind::Playlist(_)) => return Err(AudioError::NotSupportedYet { what: "Playlist" }),
+            None => return Err(AudioError::UnknownFormat { cause: String::new() }),
+        };
+        let reader = open_reader(link, container)?;
+        let selected = container::select_track(reader.tracks())
+            .ok_or_else(|| container.nothing_playable(container::describe_tracks(reader.tracks())))?;
+        let decoder = PacketDecoder::new(&selected).map_err(|cause| container.nothing_playable(cause))?;
+        let length = container::length(reader.as_ref(), &selected);
+        link.set_budget(None);
+        // Errors the reader got over are no reason to fail later.
+        let _ = link.take_error();
+        let filters = link.control().filters.load_full();
+        Ok(Self {
+            link,
+            container,
+            reader,
+            opus: selected.is_opus().then(|| opus_head(&selected)),
+            selected,
+            decoder,
+            length,
+            pcm: PcmPath::new(settings, filters),
+            frames,
+            decoded: Vec::new(),
+            passed: None,
+            discard_until_ns: Some(0),
+            shift_ns: 0,
+            rebase_ns: None,
+            position: 0,
+            reader_is_lost: false,
+            ever_sought: false,
+            ever_decoded: false,
+            bad_packets: 0,
+            bad_reads: 0,
+            last_problem: String::new(),
+        })
+    }
+
+    /// Plays from `start` until a failure; stands by at the end for seeks.
+    pub(super) fn run(mut self, start: Duration) -> AudioError {
+        let is_seekable = self.link.is_seekable();
+        self.link.control().seekable.store(is_seekable, std::sync::atomic::Ordering::Relaxed);
+        let passthrough = self.passes_through();
+        self.link.suspend(Turn::Event(PipelineEvent::Ready { length: self.length, is_seekable, passthrough }));
+        self.link.allow_abandoning();
+        let mut outcome =
+            if start.is_zero() || self.link.seek_is_pending() { Ok(()) } else { self.go_to(start) };
+        loop {
+            let stop = match outcome.and_then(|()| self.play()) {
+                Ok(never) => match never {},
+                Err(stop) => stop,
+            };
+            match stop {
+                Stop::Failed(error) => return error,
+                Stop::Seek => {}
+                Stop::End => {
+                    if let Some(error) = self.end() {
+                        return error;
+                    }
+                    while !self.link.seek_is_pending() {
+                        self.link.suspend(Turn::Waiting);
+                    }
+                }
+            }
+            let (generation, target) = self.link.take_seek();
+            outcome = self.go_to(target);
+            self.frames.start_generation(generation);
+            if !matches!(outcome, Err(Stop::Seek | Stop::Failed(_))) {
+                self.link.suspend(Turn::Event(PipelineEvent::SeekDone));
+            }
+        }
+    }
+
+    /// The end was reached: an error when that is no regular end.
+    fn end(&mut self) -> Option<AudioError> {
+        if let Some(cause) = self.link.take_error() {
+            return Some(AudioError::Decode { cause });
+        }
+        if !self.ever_decoded && !self.ever_sought {
+            let cause = match self.last_problem.as_str() {
+                "" => "the file has no audio in it".to_owned(),
+                problem => format!("no audio could be decoded: {problem}"),
+            };
+            return Some(AudioError::Decode { cause });
+        }
+        self.frames.end();
+        None
+    }
+
+    fn play(&mut self) -> Result<std::convert::Infallible, Stop> {
+        let mut packets = 0;
+        loop {
+            if self.link.seek_is_pending() {
+                return Err(Stop::Seek);
+            }
+            packets += 1;
+            if packets % PACKETS_PER_TURN == 0 {
+                self.link.suspend(Turn::Worked);
+            }
+            let Some(packet) = self.next_packet()? else { continue };
+            self.play_packet(packet)?;
+        }
+    }
+
+    /// The next packet of the track; `None` when it was of another or damaged.
+    fn next_packet(&mut self) -> Result<Option<Packet>, Stop> {
+        match self.reader.next_packet() {
+            Ok(Some(packet)) => {
+                self.bad_reads = 0;
+                self.link.made_progress();
+                Ok((packet.track_id == self.selected.track.id).then_some(packet))
+            }
+            Ok(None) => self.finish(),
+            Err(_) if self.link.take_abandoned() => {
+                self.reader_is_lost = true;
+                Err(Stop::Seek)
+            }
+            Err(error) => {
+                if let Some(cause) = self.link.take_error() {
+                    return Err(Stop::Failed(AudioError::Decode { cause }));
+                }
+                match error {
+                    MediaError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                        self.last_problem = "the file ends early".to_owned();
+                        self.finish()
+                    }
+                    MediaError::ResetRequired => self.next_chain().map(|()| None),
+                    MediaError::DecodeError(problem) if self.bad_reads < MAX_BAD_READS => {
+                        self.bad_reads += 1;
+                        problem.clone_into(&mut self.last_problem);
+                        Ok(None)
+                    }
+                    error => Err(Stop::Failed(AudioError::Decode { cause: error.to_string() })),
+                }
+            }
+        }
+    }
+
+    /// Another logical stream follows in the same file, as Ogg radio does at every title.
+    fn next_chain(&mut self) -> Result<(), Stop> {
+        let selected = container::select_track(self.reader.tracks()).ok_or_else(|| {
+            let cause = container::describe_tracks(self.reader.tracks());
+            Stop::Failed(AudioError::Decode { cause: format!("the stream changed to something else: {cause}") })
+        })?;
+        self.decoder = PacketDecoder::new(&selected)
+            .map_err(|cause| Stop::Failed(AudioError::Decode { cause }))?;
+        self.opus = selected.is_opus().then(|| opus_head(&selected));
+        self.selected = selected;
+        self.rebase_ns = Some(nanos_of(self.position));
+        Ok(())
+    }
+
+    /// Plays what is held back, then ends.
+    fn finish<T>(&mut self) -> Result<T, Stop> {
+        if self.passed.is_none() {
+            self.pcm.finish().map_err(Stop::Failed)?;
+            self.emit()?;
+        }
+        Err(Stop::End)
+    }
+
+    fn play_packet(&mut self, packet: Packet) -> Result<(), Stop> {
+        let start_ns = self.source_time(&packet);
+        if let Some(until) = self.discard_until_ns {
+            let end_ns = start_ns.saturating_add(self.packet_ns(&packet));
+            if end_ns.saturating_add(DECODE_AHEAD_NS) <= until {
+                return Ok(());
+            }
+        }
+        self.take_settings();
+        if self.passes_through() && self.is_whole_frames(&packet.data) {
+            self.pass(packet, start_ns)
+        } else {
+            self.transcode(&packet, start_ns)
+        }
+    }
+
+    /// Source time of a packet's first sample in ns; before zero for audio that only primes the decoder.
+    fn source_time(&mut self, packet: &Packet) -> i64 {
+        let Some(base) = self.selected.track.time_base else {
+            return nanos_of(self.position);
+        };
+        let pts_ns = time_ns(base.calc_time_saturating(packet.pts)).saturating_sub(self.pre_skip_ns());
+        // Decoders that cut encoder delay themselves return audio from behind it.
+        let cut_ns = time_ns(base.calc_duration_saturating(packet.trim_start));
+        let raw_ns = pts_ns.saturating_add(if self.opus.is_some() { 0 } else { cut_ns });
+        if let Some(wanted) = self.rebase_ns.take() {
+            self.shift_ns = wanted.saturating_sub(raw_ns);
+        } else if !self.ever_decoded && !self.link.is_seekable() && raw_ns > LIVE_ORIGIN_NS && self.shift_ns == 0 {
+            self.shift_ns = -raw_ns;
+        }
+        raw_ns.saturating_add(self.shift_ns)
+    }
+
+    /// Ogg counts the priming samples of Opus in its times; other containers do not.
+    fn pre_skip_ns(&self) -> i64 {
+        match &self.opus {
+            Some(head) if self.container == Container::Ogg => nanos_of(u64::from(head.pre_skip)),
+            _ => 0,
+        }
+    }
+
+    fn packet_ns(&self, packet: &Packet) -> i64 {
+        if self.opus.is_some() {
+            return nanos_of(packet_samples(&packet.data).unwrap_or_default() as u64);
+        }
+        let base = self.selected.track.time_base;
+        base.map_or(0, |base| time_ns(base.calc_duration_saturating(packet.block_dur())))
+    }
+
+    fn take_settings(&mut self) {
+        let filters = self.link.control().filters.load();
+        self.pcm.set_filters(&filters);
+    }
+
+    /// Whether stream, volume and filters allow packets to be handed through.
+    fn passes_through(&self) -> bool {
+        self.opus.as_ref().is_some_and(OpusHead::allows_passthrough)
+            && self.link.control().volume() == 100
+            && !self.pcm.has_filters()
+    }
+
+    /// Whether a packet is, or can be split into, packets of 20 ms.
+    fn is_whole_frames(&self, packet: &[u8]) -> bool {
+        match packet_samples(packet) {
+            Some(FRAME_SAMPLES) => packet.len() <= MAX_PACKET,
+            Some(samples) if samples % FRAME_SAMPLES == 0 => {
+                layout(packet).is_some_and(|layout| layout.frame_samples() == FRAME_SAMPLES)
+            }
+            _ => false,
+        }
+    }
+
+    fn pass(&mut self, packet: Packet, start_ns: i64) -> Result<(), Stop> {
+        if self.passed.is_none() {
+            self.leave_pcm(&packet)?;
+        }
+        self.ever_decoded = true;
+        if let Some(until) = self.discard_until_ns {
+            if start_ns.saturating_add(self.packet_ns(&packet)) <= until {
+                self.remember(packet);
+                return Ok(());
+            }
+            self.discard_until_ns = None;
+            self.position = samples_of(start_ns);
+        }
+        if packet_samples(&packet.data) == Some(FRAME_SAMPLES) {
+            self.push_packet(&packet.data)?;
+        } else if let Some(layout) = layout(&packet.data) {
+            let mut single = Vec::with_capacity(packet.data.len());
+            for index in 0..layout.frame_count() {
+                if layout.write_frame(&packet.data, index, &mut single) {
+                    self.push_packet(&single)?;
+                }
+            }
+        }
+        self.remember(packet);
+        Ok(())
+    }
+
+    fn push_packet(&mut self, packet: &[u8]) -> Result<(), Stop> {
+        self.wait_for_room()?;
+        self.position += FRAME_SAMPLES as u64;
+        self.frames.push(position_of(self.position), packet);
+        self.link.suspend(Turn::Worked);
+        Ok(())
+    }
+
+    fn remember(&mut self, packet: Packet) {
+        let passed = self.passed.get_or_insert_default();
+        if passed.len() >= WARM_UP_PACKETS {
+            passed.pop_front();
+        }
+        passed.push_back(packet);
+    }
+
+    /// Changes over to passing packets through: what is left of the PCM is filled up to a frame from the packet
+    /// that will be passed next.
+    fn leave_pcm(&mut self, next: &Packet) -> Result<(), Stop> {
+        if self.discard_until_ns.is_none() && self.pcm.has_rest() {
+            self.decoded.clear();
+            if let Ok(rate_hz) = self.decoder.decode(next, &mut self.decoded) {
+                self.pcm.push(&self.decoded, rate_hz).map_err(Stop::Failed)?;
+            }
+            if self.pcm.prepare() {
+                self.emit_one()?;
+            }
+        }
+        self.pcm.leave();
+        self.passed = Some(VecDeque::with_capacity(WARM_UP_PACKETS));
+        Ok(())
+    }
+
+    fn transcode(&mut self, packet: &Packet, start_ns: i64) -> Result<(), Stop> {
+        if let Some(passed) = self.passed.take() {
+            self.decoder.reset();
+            for earlier in &passed {
+                self.decoded.clear();
+                // Only the decoder's state matters; a damaged packet was the source's.
+                let _ = self.decoder.decode(earlier, &mut self.decoded);
+            }
+        }
+        self.decoded.clear();
+        let rate_hz = match self.decoder.decode(packet, &mut self.decoded) {
+            Ok(rate_hz) => rate_hz,
+            Err(DecodeProblem::Packet(problem)) if self.bad_packets < MAX_BAD_PACKETS => {
+                self.bad_packets += 1;
+                self.last_problem = problem;
+                return Ok(());
+            }
+            Err(DecodeProblem::Packet(cause) | DecodeProblem::Fatal(cause)) => {
+                return Err(Stop::Failed(AudioError::Decode { cause }));
+            }
+        };
+        self.bad_packets = 0;
+        self.ever_decoded = true;
+        let mut skip = 0;
+        if let Some(until) = self.discard_until_ns {
+            let frames = self.decoded.len() / crate::CHANNELS;
+            let early = frames_of(until.saturating_sub(start_ns), rate_hz);
+            if early >= frames {
+                return Ok(());
+            }
+            skip = early * crate::CHANNELS;
+            self.discard_until_ns = None;
+            self.position = samples_of(until.max(start_ns));
+        }
+        self.pcm.push(&self.decoded[skip..], rate_hz).map_err(Stop::Failed)?;
+        self.emit()
+    }
+
+    /// Encodes and queues all whole frames there are.
+    fn emit(&mut self) -> Result<(), Stop> {
+        loop {
+            self.wait_for_room()?;
+            // Read after the wait, so that changes are heard within the depth of the queue.
+            self.take_settings();
+            if !self.pcm.prepare() {
+                return Ok(());
+            }
+            self.emit_one()?;
+        }
+    }
+
+    fn emit_one(&mut self) -> Result<(), Stop> {
+        self.wait_for_room()?;
+        let packet = self.pcm.encode(self.link.control().volume()).map_err(Stop::Failed)?;
+        self.frames.push(position_of(self.position), packet);
+        self.position += FRAME_SAMPLES as u64;
+        self.link.suspend(Turn::Worked);
+        Ok(())
+    }
+
+    fn wait_for_room(&mut self) -> Result<(), Stop> {
+        loop {
+            if self.link.seek_is_pending() {
+                return Err(Stop::Seek);
+            }
+            if self.frames.has_room() {
+                return Ok(());
+            }
+            self.link.suspend(Turn::Waiting);
+        }
+    }
+
+    /// Jumps so that the next audio is that of `target`. Does nothing when the input cannot seek.
+    fn go_to(&mut self, target: Duration) -> Result<(), Stop> {
+        if !self.link.is_seekable() {
+            return Ok(());
+        }
+        self.ever_sought = true;
+        self.pcm.reset();
+        self.passed = None;
+        self.bad_reads = 0;
+        self.rebase_ns = None;
+        let target_ns = i64::try_from(target.as_nanos()).unwrap_or(i64::MAX);
+        let before_ns = nanos_of(self.position);
+        self.discard_until_ns = Some(target_ns);
+        self.position = samples_of(target_ns);
+        if self.length.is_some_and(|length| target >= length) {
+            return Err(Stop::End);
+        }
+        if self.reader_is_lost || self.seek_in_container(before_ns, target_ns).is_none() {
+            self.rewind()?;
+        }
+        self.decoder.reset();
+        self.shift_ns = 0;
+        Ok(())
+    }
+
+    /// Seeks with the container's own means; `None` when that failed and the file has to be read from its start.
+    fn seek_in_container(&mut self, before_ns: i64, target_ns: i64) -> Option<()> {
+        // The reader never comes back from a seek among several streams.
+        if self.container == Container::Ogg && self.reader.tracks().len() > 1 {
+            return None;
+        }
+        let preroll_ns = match &self.opus {
+            Some(_) => OPUS_PREROLL_NS,
+            None if self.selected.parameters.codec == CODEC_ID_AAC => AAC_PREROLL_NS,
+            None => 0,
+        };
+        let seek_ns = target_ns.saturating_add(self.pre_skip_ns()).saturating_sub(preroll_ns).max(0);
+        let to = SeekTo::Time { time: Time::from_nanos(seek_ns), track_id: Some(self.selected.track.id) };
+        match self.reader.seek(self.seek_mode(before_ns, seek_ns), to) {
+            Ok(_) => {
+                // Errors on the way that the reader got over are no reason to fail later.
+                let _ = self.link.take_error();
+                Some(())
+            }
+            Err(error) => {
+                let expected = matches!(
+                    error,
+                    MediaError::SeekError(SeekErrorKind::OutOfRange | SeekErrorKind::Unseekable)
+                );
+                if !expected {
+                    tracing::debug!(%error, container = self.container.name(), "seek failed, reading from the start");
+                }
+                None
+            }
+        }
+    }
+
+    /// MP3 readers count every frame up to the target when they seek exactly.
+    fn seek_mode(&self, before_ns: i64, seek_ns: i64) -> SeekMode {
+        let (Container::Mp3, Some(length), Some(bytes)) = (self.container, self.length, self.link.byte_len()) else {
+            return SeekMode::Accurate;
+        };
+        let from_ns = if before_ns <= seek_ns { before_ns } else { 0 };
+        let share = u128::from((seek_ns - from_ns).unsigned_abs()) * u128::from(bytes) / length.as_nanos().max(1);
+        if share > u128::from(MP3_EXACT_SEEK_BYTES) { SeekMode::Coarse } else { SeekMode::Accurate }
+    }
+
+    /// Opens the container again at its first byte.
+    fn rewind(&mut self) -> Result<(), Stop> {
+        // Errors of the failed seek are behind us; if they persist, opening fails with them.
+        let _ = self.link.take_error();
+        let _ = self.link.take_abandoned();
+        self.link.set_budget(Some(OPEN_BUDGET_BYTES));
+        let opened = open_reader(self.link, self.container);
+        self.link.set_budget(None);
+        let reader = match opened {
+            Ok(reader) => reader,
+            Err(_) if self.link.take_abandoned() => {
+                self.reader_is_lost = true;
+                return Err(Stop::Seek);
+            }
+            Err(error) => {
+                let cause = error.cause().unwrap_or("the container could not be opened again").to_owned();
+                return Err(Stop::Failed(AudioError::Seek { cause }));
+            }
+        };
+        self.reader = reader;
+        self.reader_is_lost = false;
+        self.next_chain()?;
+        self.rebase_ns = None;
+        Ok(())
+    }
+}
+
+fn open_reader<'a>(link: &'a Link<'a>, container: Container) -> Result<Box<dyn FormatReader + 'a>, AudioError> {
+    let stream = link.stream().map_err(|error| AudioError::Decode { cause: error.to_string() })?;
+    container.open(stream).map_err(|error| match link.take_error() {
+        Some(cause) => AudioError::Decode { cause },
+        None => AudioError::Decode { cause: error.to_string() },
+    })
+}
+
+fn time_ns(time: Time) -> i64 {
+    i64::try_from(time.as_nanos()).unwrap_or(if time.is_negative() { i64::MIN } else { i64::MAX })
+}
+
+fn nanos_of(samples: u64) -> i64 {
+    i64::try_from(u128::from(samples) * 1_000_000_000 / u128::from(SAMPLE_RATE_HZ)).unwrap_or(i64::MAX)
+}
+
+fn samples_of(nanos: i64) -> u64 {
+    let nanos = u128::try_from(nanos).unwrap_or(0);
+    u64::try_from((nanos * u128::from(SAMPLE_RATE_HZ) + 500_000_000) / 1_000_000_000).unwrap_or(u64::MAX / 2)
+}
+
+fn frames_of(nanos: i64, rate_hz: u32) -> usize {
+    let nanos = u128::try_from(nanos).unwrap_or(0);
+    usize::try_from((nanos * u128::from(rate_hz) + 500_000_000) / 1_000_000_000).unwrap_or(usize::MAX)
+}
+
+fn position_of(samples: u64) -> Duration {
+    Duration::from_nanos(u64::try_from(nanos_of(samples)).unwrap_or(0))
+}
