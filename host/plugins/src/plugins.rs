@@ -308,3 +308,6 @@ fn titled(mut track: Track, reference: Option<String>) -> Track {
     }
     track
 }
+
+#[cfg(test)]
+mod tests;
