@@ -1,1 +1,8 @@
-//! lavalink-bench
+//! What the load bench and the criterion benches share: media, a node of one's own, its session, and what the kernel
+//! says about a process.
+
+pub mod media;
+pub mod node;
+pub mod process;
+pub mod report;
+pub mod session;

@@ -1,0 +1,125 @@
+//! Media in memory and a way to play it through the engine as fast as the engine goes.
+
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::sync::Arc;
+use std::time::Duration;
+
+use criterion::Criterion;
+use lavalink_audio::{
+    Engine, EngineConfig, FrameConsumer, MAX_PACKET, MediaHint, MediaInput, Pipeline, PipelineEvent,
+    PipelineSpec, Popped,
+};
+use lavalink_bench::media::{self, Kind};
+use lavalink_bench::process::own_cpu_time;
+
+/// Length of the media, in seconds.
+pub const SECONDS: u32 = 10;
+
+/// Frames of 20 ms in the media.
+pub const FRAMES: u64 = SECONDS as u64 * 50;
+
+/// Tracks played at once; the engine's ticks are shared by them as in a node.
+pub const TRACKS: u64 = 8;
+
+/// Few and long iterations: each plays all tracks to their end, and takes longer than the CPU time it is counted by.
+pub fn criterion() -> Criterion {
+    Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(1))
+        .measurement_time(Duration::from_millis(1))
+        .configure_from_args()
+}
+
+/// [`SECONDS`] of music.
+pub fn music(kind: Kind) -> Arc<[u8]> {
+    let directory = tempfile::tempdir().expect("a temporary folder can be made");
+    let path = media::make(directory.path(), kind, SECONDS).expect("ffmpeg makes the media");
+    std::fs::read(path).expect("the media can be read").into()
+}
+
+/// CPU time of the whole process over `times` calls, for [`criterion::Bencher::iter_custom`].
+pub fn cpu_time_of(times: u64, mut call: impl FnMut()) -> Duration {
+    let before = own_cpu_time();
+    (0..times).for_each(|_| call());
+    own_cpu_time() - before
+}
+
+/// Plays `bytes` on [`TRACKS`] pipelines to the end and returns how many frames came out.
+///
+/// # Panics
+/// When a pipeline fails or its audio is not complete.
+pub fn play_all(bytes: &Arc<[u8]>, extension: &str, must_pass_through: bool) -> u64 {
+    let config = EngineConfig {
+        queue_frames: FRAMES as usize,
+        ..EngineConfig::default()
+    };
+    let engine = Engine::new(config).expect("worker threads can be started");
+    let mut tracks: Vec<_> = (0..TRACKS)
+        .map(|_| engine.start(spec(bytes.clone(), extension, must_pass_through)))
+        .collect();
+    let counts: Vec<u64> = tracks.iter_mut().map(drain).collect();
+    for count in &counts {
+        // A codec's own delay may cost a frame or two at the end.
+        assert!(
+            (FRAMES - 3..=FRAMES + 3).contains(count),
+            "{count} frames came out of {FRAMES}"
+        );
+    }
+    counts.iter().sum()
+}
+
+fn drain((_pipeline, frames): &mut (Pipeline, FrameConsumer)) -> u64 {
+    let mut packet = [0; MAX_PACKET];
+    let mut count = 0;
+    loop {
+        match frames.pop(&mut packet) {
+            Popped::Frame { .. } => count += 1,
+            Popped::Empty => std::thread::sleep(Duration::from_millis(10)),
+            Popped::Ended => return count,
+        }
+    }
+}
+
+fn spec(bytes: Arc<[u8]>, extension: &str, must_pass_through: bool) -> PipelineSpec {
+    PipelineSpec {
+        input: Box::new(Memory(Cursor::new(bytes))),
+        hint: MediaHint {
+            extension: Some(extension.to_owned()),
+            ..MediaHint::default()
+        },
+        start: Duration::ZERO,
+        volume: 100,
+        filters: Arc::default(),
+        use_seek_ghosting: true,
+        observer: Box::new(move |event| match event {
+            PipelineEvent::Ready { passthrough, .. } => assert_eq!(passthrough, must_pass_through),
+            PipelineEvent::Failed { error, .. } => panic!("the pipeline failed: {error}"),
+            PipelineEvent::SeekDone => {}
+        }),
+    }
+}
+
+/// Media that is all there.
+pub struct Memory(pub Cursor<Arc<[u8]>>);
+
+impl Read for Memory {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl Seek for Memory {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.0.seek(to)
+    }
+}
+
+impl MediaInput for Memory {
+    fn byte_len(&self) -> Option<u64> {
+        Some(self.0.get_ref().len() as u64)
+    }
+
+    fn is_seekable(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,231 @@
+//! Load bench: the real node plays many tracks at once into a fake Discord voice server.
+//!
+//! `cargo run --release -p lavalink-bench --bin load -- --players 50 --kind mp3 --seconds 60 --dave on`
+//!
+//! The voice server runs in this process, so its own work competes with the node for cores; the node's CPU time is the
+//! kernel's count for the node alone. Lateness includes what the voice server's threads add.
+
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use fake_discord::{Config, ConnectionReport, Content, FakeDiscord};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use lavalink_bench::media::{self, Kind};
+use lavalink_bench::node::Node;
+use lavalink_bench::process;
+use lavalink_bench::report::{Frames, LoadReport, Spread};
+use lavalink_bench::session::Session;
+
+/// How long the idle node is left alone before its memory is read.
+const IDLE_TIME: Duration = Duration::from_secs(2);
+
+/// How long all players play before the measurement begins.
+const WARM_UP: Duration = Duration::from_secs(3);
+
+/// Longest wait until every player is heard.
+const HEARD_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Requests under way at once while players are set up.
+const PARALLEL: usize = 8;
+
+const USAGE: &str = "usage: load [--players N] [--kind mp3|opus] [--seconds S] [--dave on|off] [--node PATH]";
+
+struct Options {
+    players: u32,
+    kind: Kind,
+    seconds: u32,
+    dave: bool,
+    node: PathBuf,
+}
+
+impl Options {
+    fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
+        let mut options = Self {
+            players: 10,
+            kind: Kind::Mp3,
+            seconds: 30,
+            dave: true,
+            node: default_node(),
+        };
+        while let Some(name) = arguments.next() {
+            let value = arguments
+                .next()
+                .with_context(|| format!("{name} needs a value\n{USAGE}"))?;
+            match name.as_str() {
+                "--players" => options.players = value.parse().context("--players is a number")?,
+                "--kind" => options.kind = value.parse()?,
+                "--seconds" => options.seconds = value.parse().context("--seconds is a number")?,
+                "--dave" => {
+                    options.dave = match value.as_str() {
+                        "on" => true,
+                        "off" => false,
+                        _ => bail!("--dave is on or off"),
+                    }
+                }
+                "--node" => options.node = value.into(),
+                _ => bail!("{name} is unknown\n{USAGE}"),
+            }
+        }
+        if options.players == 0 || options.seconds == 0 {
+            bail!("players and seconds are at least 1");
+        }
+        Ok(options)
+    }
+}
+
+/// The node of the build this binary is part of; the release build when that has none.
+fn default_node() -> PathBuf {
+    let beside = std::env::current_exe()
+        .ok()
+        .map(|path| path.with_file_name("lavalink-rust"));
+    beside
+        .filter(|path| path.is_file())
+        .unwrap_or_else(|| PathBuf::from("target/release/lavalink-rust"))
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let options = Options::parse(std::env::args().skip(1))?;
+    let report = run(&options).await?;
+    writeln!(std::io::stdout(), "{report}").context("the report cannot be printed")
+}
+
+async fn run(options: &Options) -> Result<LoadReport> {
+    let binary = fs::canonicalize(&options.node).with_context(|| {
+        format!(
+            "{} is missing; build the node or name it with --node",
+            options.node.display()
+        )
+    })?;
+    let directory = tempfile::tempdir().context("no temporary folder can be made")?;
+    // Long enough for set-up, warm-up and measurement, so that no track ends meanwhile.
+    let length = options.seconds + 120;
+    let file = media::make(directory.path(), options.kind, length)?;
+
+    let discord = FakeDiscord::start(voice_config(options.dave)).await?;
+    let ca_file = directory.path().join("ca.pem");
+    discord.write_ca_bundle(&ca_file)?;
+
+    let node = Node::start(&binary, directory.path(), &ca_file).await?;
+    tokio::time::sleep(IDLE_TIME).await;
+    let idle_bytes = process::resident_bytes(node.pid())?;
+    let session = Session::open(&node).await?;
+    let outcome = measure(options, &discord, &node, &session, &file.to_string_lossy()).await;
+    let measured = outcome.with_context(|| format!("the node's log:\n{}", last_lines(&node.log(), 40)))?;
+
+    let quantile = |of: fn(&ConnectionReport) -> f64| Spread::of(measured.reports.iter().map(of).collect());
+    Ok(LoadReport {
+        kind: options.kind,
+        players: options.players,
+        dave: options.dave,
+        window: measured.window,
+        frames: measured.frames,
+        late_p50: quantile(|report| report.timing.late_p50_ms),
+        late_p99: quantile(|report| report.timing.late_p99_ms),
+        late_p999: quantile(|report| report.timing.late_p999_ms),
+        cpu: measured.cpu,
+        idle_bytes,
+        playing_bytes: measured.playing_bytes,
+        start: node.start_time(),
+        binary_bytes: fs::metadata(&binary)?.len(),
+        problems: session.events().problems(),
+    })
+}
+
+/// Frames are told apart, not decoded: the listener must not cost more than the speaker.
+fn voice_config(dave: bool) -> Config {
+    let (dave_version, listeners) = if dave { (1, 1) } else { (0, 0) };
+    Config {
+        content: Content::TransportOnly,
+        dave_version,
+        listeners,
+        ..Config::default()
+    }
+}
+
+struct Measured {
+    window: Duration,
+    frames: [Frames; 2],
+    cpu: Duration,
+    playing_bytes: u64,
+    reports: Vec<ConnectionReport>,
+}
+
+async fn measure(
+    options: &Options,
+    discord: &FakeDiscord,
+    node: &Node,
+    session: &Session,
+    identifier: &str,
+) -> Result<Measured> {
+    let encoded = node.load_track(identifier).await?;
+    let guilds: Vec<u64> = (1..=u64::from(options.players)).collect();
+    // Connected first and started together afterwards, so that key exchanges do not disturb the audio measured.
+    let endpoint = discord.endpoint();
+    stream::iter(guilds.clone())
+        .map(|guild| session.connect(node, guild, discord.channel_of(guild), &endpoint))
+        .buffer_unordered(PARALLEL)
+        .try_collect::<()>()
+        .await?;
+    wait_until(
+        discord,
+        "every player is in its call",
+        |report| report.mode.is_some() && (!options.dave || report.dave.encrypted),
+        &guilds,
+    )
+    .await?;
+    stream::iter(guilds.clone())
+        .map(|guild| session.play(node, guild, &encoded))
+        .buffer_unordered(PARALLEL)
+        .try_collect::<()>()
+        .await?;
+    wait_until(
+        discord,
+        "every player is heard",
+        |report| report.frames.media > 0,
+        &guilds,
+    )
+    .await?;
+    tokio::time::sleep(WARM_UP).await;
+
+    let before = Frames::of(&discord.reports());
+    let cpu_before = process::cpu_time(node.pid())?;
+    let started = Instant::now();
+    tokio::time::sleep(Duration::from_secs(options.seconds.into())).await;
+    let reports = discord.reports();
+    let window = started.elapsed();
+    let cpu = process::cpu_time(node.pid())?.saturating_sub(cpu_before);
+    let playing_bytes = process::resident_bytes(node.pid())?;
+    if let Some(fault) = discord.faults().first() {
+        bail!("the voice server itself failed: {fault}");
+    }
+    Ok(Measured {
+        window,
+        frames: [before, Frames::of(&reports)],
+        cpu,
+        playing_bytes,
+        reports,
+    })
+}
+
+async fn wait_until(
+    discord: &FakeDiscord,
+    what: &str,
+    predicate: impl Fn(&ConnectionReport) -> bool,
+    guilds: &[u64],
+) -> Result<()> {
+    let deadline = Instant::now() + HEARD_TIMEOUT;
+    for &guild in guilds {
+        let left = deadline.saturating_duration_since(Instant::now());
+        discord.wait_for(guild, what, left, &predicate).await?;
+    }
+    Ok(())
+}
+
+fn last_lines(text: &str, count: usize) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(count)..].join("\n")
+}
