@@ -52,8 +52,16 @@ impl Rest {
     pub fn new(address: String, password: Option<String>) -> Self {
         // The client is plain HTTP, but reqwest insists on a crypto provider before it builds.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let client = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build().expect("a client can be built");
-        Self { client, base: format!("http://{address}"), password }
+        let client = reqwest::Client::builder()
+            .timeout(PATIENCE)
+            .no_proxy()
+            .build()
+            .expect("a client can be built");
+        Self {
+            client,
+            base: format!("http://{address}"),
+            password,
+        }
     }
 
     /// GET without any check.
@@ -97,7 +105,12 @@ impl Rest {
     /// PATCH with a JSON body given as text, so that it may also be wrong.
     pub async fn patch_text(&self, path: &str, body: &str) -> Answer {
         let request = self.request(reqwest::Method::PATCH, path);
-        self.send(request.header("Content-Type", "application/json").body(body.to_owned())).await
+        self.send(
+            request
+                .header("Content-Type", "application/json")
+                .body(body.to_owned()),
+        )
+        .await
     }
 
     /// PATCH with a JSON body.
@@ -108,7 +121,12 @@ impl Rest {
     /// POST with a JSON body.
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
         let request = self.request(reqwest::Method::POST, path);
-        self.send(request.header("Content-Type", "application/json").body(body.to_string())).await
+        self.send(
+            request
+                .header("Content-Type", "application/json")
+                .body(body.to_string()),
+        )
+        .await
     }
 
     /// GET /v4/loadtracks of an identifier.
@@ -148,7 +166,9 @@ pub struct Socket {
 impl Socket {
     /// Connects, resuming when a session id is given, and waits for ready.
     pub async fn open(address: &str, password: &str, user: &str, resume: Option<&str>) -> Self {
-        let mut request = format!("ws://{address}/v4/websocket").into_client_request().expect("a valid URL");
+        let mut request = format!("ws://{address}/v4/websocket")
+            .into_client_request()
+            .expect("a valid URL");
         let headers = request.headers_mut();
         headers.insert("Authorization", password.parse().expect("a valid header"));
         headers.insert("User-Id", user.parse().expect("a valid header"));
@@ -156,8 +176,9 @@ impl Socket {
         if let Some(session) = resume {
             headers.insert("Session-Id", session.parse().expect("a valid header"));
         }
-        let (stream, answer) =
-            tokio_tungstenite::connect_async(request).await.expect("the node accepts the WebSocket");
+        let (stream, answer) = tokio_tungstenite::connect_async(request)
+            .await
+            .expect("the node accepts the WebSocket");
         let mut socket = Self {
             stream,
             headers: answer.headers().clone(),
@@ -217,7 +238,8 @@ impl Socket {
     /// First event of this type for a guild.
     pub async fn event(&mut self, kind: &str, guild: u64) -> Value {
         let guild = guild.to_string();
-        self.wait(|m| m["op"] == "event" && m["type"] == kind && m["guildId"] == guild.as_str()).await
+        self.wait(|m| m["op"] == "event" && m["type"] == kind && m["guildId"] == guild.as_str())
+            .await
     }
 
     /// Reads whatever comes within this time.
@@ -248,13 +270,19 @@ impl Socket {
 
     /// Sends a binary message.
     pub async fn send_binary(&mut self, bytes: &[u8]) {
-        self.stream.send(Message::Binary(bytes.to_vec().into())).await.expect("the socket is open");
+        self.stream
+            .send(Message::Binary(bytes.to_vec().into()))
+            .await
+            .expect("the socket is open");
     }
 
     /// Waits for the close frame and returns its code.
     pub async fn close_code(&mut self) -> Option<u16> {
         loop {
-            match tokio::time::timeout(PATIENCE, self.stream.next()).await.expect("a close in time")? {
+            match tokio::time::timeout(PATIENCE, self.stream.next())
+                .await
+                .expect("a close in time")?
+            {
                 Ok(Message::Close(frame)) => return frame.map(|f| f.code.into()),
                 Ok(_) => {}
                 Err(_) => return None,

@@ -3,6 +3,8 @@
 pub mod client;
 pub mod media;
 pub mod node;
+pub mod stage;
 
 pub use client::{Rest, Socket};
 pub use node::{Node, NodeOptions};
+pub use stage::Stage;

@@ -48,9 +48,16 @@ pub struct Node {
 
 /// Folder cargo put this build's binaries and dylibs in.
 pub fn build_directory() -> PathBuf {
-    let test = std::env::current_exe().expect("a test knows its own path");
-    let deps = test.parent().expect("a file has a folder");
-    deps.parent().expect("deps lies in the profile folder").to_owned()
+    let own = std::env::current_exe().expect("a program knows its own path");
+    let folder = own.parent().expect("a file has a folder");
+    // Tests lie in `deps` below the profile folder, binaries in the profile folder itself.
+    let is_test = folder.file_name().is_some_and(|name| name == "deps");
+    if is_test {
+        folder.parent().unwrap_or(folder)
+    } else {
+        folder
+    }
+    .to_owned()
 }
 
 /// Path of a plugin dylib this build made.
@@ -59,13 +66,20 @@ pub fn build_directory() -> PathBuf {
 /// When it is not there: the test command builds the whole workspace first.
 pub fn built_plugin(name: &str) -> PathBuf {
     let path = build_directory().join(format!("lib{name}.so"));
-    assert!(path.is_file(), "{} is missing: run `cargo build --workspace` first", path.display());
+    assert!(
+        path.is_file(),
+        "{} is missing: run `cargo build --workspace` first",
+        path.display()
+    );
     path
 }
 
 fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
-    listener.local_addr().expect("a bound socket has an address").port()
+    listener
+        .local_addr()
+        .expect("a bound socket has an address")
+        .port()
 }
 
 impl Node {
@@ -75,7 +89,11 @@ impl Node {
     /// When it does not come up within 20 s.
     pub async fn start(options: NodeOptions) -> Self {
         let binary = build_directory().join("lavalink-rust");
-        assert!(binary.is_file(), "{} is missing: run `cargo build --workspace` first", binary.display());
+        assert!(
+            binary.is_file(),
+            "{} is missing: run `cargo build --workspace` first",
+            binary.display()
+        );
         let directory = tempfile::tempdir().expect("a temp dir can be made");
         let plugins = directory.path().join("plugins");
         fs::create_dir(&plugins).expect("a folder can be made");
@@ -104,7 +122,11 @@ impl Node {
             command.env("SSL_CERT_FILE", ca);
         }
         let child = command.spawn().expect("the node can be started");
-        let mut node = Self { child, directory, port };
+        let mut node = Self {
+            child,
+            directory,
+            port,
+        };
         node.wait_until_up().await;
         node
     }
@@ -118,7 +140,11 @@ impl Node {
             if let Ok((200, _)) = self.rest().try_get("/version").await {
                 return;
             }
-            assert!(Instant::now() < deadline, "the node did not answer within 20 s:\n{}", self.log());
+            assert!(
+                Instant::now() < deadline,
+                "the node did not answer within 20 s:\n{}",
+                self.log()
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -175,7 +201,11 @@ impl Node {
             if let Some(status) = self.child.try_wait().expect("a child can be asked") {
                 return status.code();
             }
-            assert!(Instant::now() < deadline, "the node did not end within 15 s of SIGTERM:\n{}", self.log());
+            assert!(
+                Instant::now() < deadline,
+                "the node did not end within 15 s of SIGTERM:\n{}",
+                self.log()
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

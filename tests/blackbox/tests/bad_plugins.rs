@@ -21,8 +21,16 @@ async fn a_node_with_broken_plugins_still_serves() {
     let info = node.rest().get("/v4/info").await.json();
     assert_eq!(info["sourceManagers"], serde_json::json!(["local", "http"]));
     let log = node.log();
-    for name in ["not-a-plugin.so", "empty.so", "youtube-plugin-1.0.jar", "lavalink_test_plugin_wrong_generation.so"] {
-        assert!(log.lines().any(|line| line.contains(name)), "{name} is not named in the log:\n{log}");
+    for name in [
+        "not-a-plugin.so",
+        "empty.so",
+        "youtube-plugin-1.0.jar",
+        "lavalink_test_plugin_wrong_generation.so",
+    ] {
+        assert!(
+            log.lines().any(|line| line.contains(name)),
+            "{name} is not named in the log:\n{log}"
+        );
     }
     assert!(log.contains("generation"), "the generation is named:\n{log}");
 
@@ -33,7 +41,8 @@ async fn a_node_with_broken_plugins_still_serves() {
 
 #[tokio::test]
 async fn a_library_that_is_no_plugin_is_skipped() {
-    let library = std::fs::read(lavalink_blackbox::node::build_directory().join("lavalink-rust")).expect("the binary");
+    let library =
+        std::fs::read(lavalink_blackbox::node::build_directory().join("lavalink-rust")).expect("the binary");
     let node = Node::start(NodeOptions {
         plugin_files: vec![("some-elf.so", library)],
         ..NodeOptions::default()
