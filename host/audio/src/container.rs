@@ -58,9 +58,17 @@ impl Container {
 
     /// The container of a stored name.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        [Self::Wav, Self::Matroska, Self::Mp4, Self::Flac, Self::Ogg, Self::Mp3, Self::Adts]
-            .into_iter()
-            .find(|container| container.name() == name)
+        [
+            Self::Wav,
+            Self::Matroska,
+            Self::Mp4,
+            Self::Flac,
+            Self::Ogg,
+            Self::Mp3,
+            Self::Adts,
+        ]
+        .into_iter()
+        .find(|container| container.name() == name)
     }
 
     /// Builds the reader of this container on a stream that stands at its first byte.
@@ -90,7 +98,10 @@ impl Container {
     }
 }
 
-fn read_id3<'s>(mut stream: MediaSourceStream<'s>, options: &mut FormatOptions) -> Result<MediaSourceStream<'s>> {
+fn read_id3<'s>(
+    mut stream: MediaSourceStream<'s>,
+    options: &mut FormatOptions,
+) -> Result<MediaSourceStream<'s>> {
     let mut log = MetadataLog::default();
     for _ in 0..MAX_ID3_TAGS {
         stream.ensure_seekback_buffer(3);
@@ -128,9 +139,10 @@ impl Selected {
 pub(crate) fn select_track(tracks: &[Track]) -> Option<Selected> {
     let audio = || {
         tracks.iter().filter_map(|track| match &track.codec_params {
-            Some(CodecParameters::Audio(parameters)) => {
-                Some(Selected { track: track.clone(), parameters: parameters.clone() })
-            }
+            Some(CodecParameters::Audio(parameters)) => Some(Selected {
+                track: track.clone(),
+                parameters: parameters.clone(),
+            }),
             _ => None,
         })
     };
@@ -151,7 +163,11 @@ pub(crate) fn describe_tracks(tracks: &[Track]) -> String {
             Some(_) | None => "an unknown codec".to_owned(),
         })
         .collect();
-    if names.is_empty() { "the file has no tracks".to_owned() } else { format!("found {}", names.join(", ")) }
+    if names.is_empty() {
+        "the file has no tracks".to_owned()
+    } else {
+        format!("found {}", names.join(", "))
+    }
 }
 
 /// Length of the track, without encoder delay where the container tells.

@@ -71,7 +71,9 @@ impl PacketDecoder {
 /// The identification header of an Opus track, or plain stereo when the container has none.
 pub(crate) fn opus_head(selected: &Selected) -> OpusHead {
     let header = selected.parameters.extra_data.as_deref();
-    header.and_then(OpusHead::parse).unwrap_or_else(OpusHead::plain_stereo)
+    header
+        .and_then(OpusHead::parse)
+        .unwrap_or_else(OpusHead::plain_stereo)
 }
 
 enum OpusState {
@@ -94,11 +96,22 @@ impl OpusDecoder {
         match &head.mapping {
             ChannelMapping::Single => {
                 // A stereo decoder plays mono streams on both sides.
-                let mut decoder = opus::Decoder::new(SAMPLE_RATE_HZ, opus::Channels::Stereo).map_err(failed)?;
+                let mut decoder =
+                    opus::Decoder::new(SAMPLE_RATE_HZ, opus::Channels::Stereo).map_err(failed)?;
                 decoder.set_gain(gain).map_err(failed)?;
-                Ok(Self { state: OpusState::Stereo(decoder), downmix: None, channels: CHANNELS, pcm: Vec::new() })
+                Ok(Self {
+                    state: OpusState::Stereo(decoder),
+                    downmix: None,
+                    channels: CHANNELS,
+                    pcm: Vec::new(),
+                })
             }
-            ChannelMapping::Multistream { family, streams, coupled, table } => {
+            ChannelMapping::Multistream {
+                family,
+                streams,
+                coupled,
+                table,
+            } => {
                 let channels = table.len();
                 if channels > MAX_CHANNELS {
                     return Err(format!("Opus with {channels} channels is not supported"));
@@ -111,7 +124,12 @@ impl OpusDecoder {
                     _ => Downmix::new(&Channels::Discrete(u16::try_from(channels).unwrap_or(u16::MAX))),
                 };
                 let state = OpusState::Multistream(decoder);
-                Ok(Self { state, downmix: Some(downmix), channels, pcm: Vec::new() })
+                Ok(Self {
+                    state,
+                    downmix: Some(downmix),
+                    channels,
+                    pcm: Vec::new(),
+                })
             }
         }
     }
@@ -156,7 +174,12 @@ pub(crate) struct OtherDecoder {
 impl OtherDecoder {
     fn new(selected: &Selected) -> Result<Self, String> {
         let inner = make(selected)?;
-        Ok(Self { inner, selected: selected.clone(), mix: None, pcm: Vec::new() })
+        Ok(Self {
+            inner,
+            selected: selected.clone(),
+            mix: None,
+            pcm: Vec::new(),
+        })
     }
 
     fn decode(&mut self, packet: &Packet, out: &mut Vec<f32>) -> Result<u32, DecodeProblem> {
@@ -164,7 +187,9 @@ impl OtherDecoder {
             Ok(buffer) => buffer,
             Err(MediaError::ResetRequired) => {
                 self.inner = make(&self.selected).map_err(DecodeProblem::Fatal)?;
-                return Err(DecodeProblem::Packet("the stream changed its parameters".to_owned()));
+                return Err(DecodeProblem::Packet(
+                    "the stream changed its parameters".to_owned(),
+                ));
             }
             Err(error @ (MediaError::DecodeError(_) | MediaError::IoError(_))) => {
                 return Err(DecodeProblem::Packet(error.to_string()));
@@ -175,7 +200,10 @@ impl OtherDecoder {
         let rate_hz = buffer.spec().rate();
         let channels = buffer.spec().channels();
         if channels.count() > MAX_CHANNELS {
-            return Err(DecodeProblem::Fatal(format!("{} channels are not supported", channels.count())));
+            return Err(DecodeProblem::Fatal(format!(
+                "{} channels are not supported",
+                channels.count()
+            )));
         }
         if self.mix.as_ref().is_none_or(|(known, _)| known != channels) {
             self.mix = Some((channels.clone(), Downmix::new(channels)));
@@ -191,7 +219,10 @@ impl OtherDecoder {
             (0, 0)
         } else {
             let base = self.selected.track.time_base;
-            (frames(base, packet.trim_start, rate_hz), frames(base, packet.trim_end, rate_hz))
+            (
+                frames(base, packet.trim_start, rate_hz),
+                frames(base, packet.trim_end, rate_hz),
+            )
         };
         let have = self.pcm.len() / width;
         let start = start.min(have);

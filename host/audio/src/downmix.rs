@@ -21,9 +21,13 @@ impl Downmix {
     pub(crate) fn new(channels: &Channels) -> Self {
         let count = channels.count();
         match (channels, count) {
-            (_, 0 | 1) => Self { gains: vec![[1.0, 1.0]; count] },
+            (_, 0 | 1) => Self {
+                gains: vec![[1.0, 1.0]; count],
+            },
             (Channels::Positioned(positions), 3..) => Self::positioned(positions.iter().map(side)),
-            (_, 2..) => Self { gains: Self::first_two(count) },
+            (_, 2..) => Self {
+                gains: Self::first_two(count),
+            },
         }
     }
 
@@ -37,20 +41,30 @@ impl Downmix {
         const REAR: Gains = [0.5, 0.5];
         const LFE: Gains = [0.0, 0.0];
         let order: &[Gains] = match count {
-            1 => return Self { gains: vec![[1.0, 1.0]] },
+            1 => {
+                return Self {
+                    gains: vec![[1.0, 1.0]],
+                };
+            }
             3 => &[L, C, R],
             4 => &[L, R, SL, SR],
             5 => &[L, C, R, SL, SR],
             6 => &[L, C, R, SL, SR, LFE],
             7 => &[L, C, R, SL, SR, REAR, LFE],
             8 => &[L, C, R, SL, SR, SL, SR, LFE],
-            _ => return Self { gains: Self::first_two(count) },
+            _ => {
+                return Self {
+                    gains: Self::first_two(count),
+                };
+            }
         };
         Self::positioned(order.iter().copied())
     }
 
     fn first_two(count: usize) -> Vec<Gains> {
-        (0..count).map(|n| [f32::from(u8::from(n == 0)), f32::from(u8::from(n == 1))]).collect()
+        (0..count)
+            .map(|n| [f32::from(u8::from(n == 0)), f32::from(u8::from(n == 1))])
+            .collect()
     }
 
     fn positioned(gains: impl Iterator<Item = Gains>) -> Self {
@@ -73,9 +87,12 @@ impl Downmix {
             [_] => out.extend(input.iter().flat_map(|&sample| [sample, sample])),
             [_, _] => out.extend_from_slice(&input[..input.len() & !1]),
             gains => out.extend(input.chunks_exact(gains.len()).flat_map(|frame| {
-                frame.iter().zip(gains).fold([0.0; 2], |[left, right], (&sample, gain)| {
-                    [sample.mul_add(gain[0], left), sample.mul_add(gain[1], right)]
-                })
+                frame
+                    .iter()
+                    .zip(gains)
+                    .fold([0.0; 2], |[left, right], (&sample, gain)| {
+                        [sample.mul_add(gain[0], left), sample.mul_add(gain[1], right)]
+                    })
             })),
         }
     }
@@ -138,7 +155,9 @@ mod tests {
     fn mono_is_duplicated_and_stereo_untouched() {
         let mono = Downmix::new(&Channels::Positioned(Position::FRONT_CENTER));
         assert_eq!(mix(&mono, &[0.1, 0.2]), [0.1, 0.1, 0.2, 0.2]);
-        let stereo = Downmix::new(&Channels::Positioned(Position::FRONT_LEFT | Position::FRONT_RIGHT));
+        let stereo = Downmix::new(&Channels::Positioned(
+            Position::FRONT_LEFT | Position::FRONT_RIGHT,
+        ));
         assert_eq!(mix(&stereo, &[0.1, 0.2, 0.3, 0.4, 0.5]), [0.1, 0.2, 0.3, 0.4]);
     }
 
@@ -146,10 +165,17 @@ mod tests {
     fn surround_keeps_its_sides_and_does_not_clip() {
         let downmix = Downmix::new(&five_one());
         let all = mix(&downmix, &[1.0; 6]);
-        assert!((all[0] - 1.0).abs() < 1e-6 && (all[1] - 1.0).abs() < 1e-6, "{all:?}");
+        assert!(
+            (all[0] - 1.0).abs() < 1e-6 && (all[1] - 1.0).abs() < 1e-6,
+            "{all:?}"
+        );
         let rear_left = mix(&downmix, &[0.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
         assert!(rear_left[0] > 0.2 && rear_left[1] == 0.0);
-        assert_eq!(mix(&downmix, &[0.0, 0.0, 0.0, 1.0, 0.0, 0.0]), [0.0, 0.0], "LFE is left out");
+        assert_eq!(
+            mix(&downmix, &[0.0, 0.0, 0.0, 1.0, 0.0, 0.0]),
+            [0.0, 0.0],
+            "LFE is left out"
+        );
         let centre = mix(&downmix, &[0.0, 0.0, 1.0, 0.0, 0.0, 0.0]);
         assert!(centre[0] > 0.2 && centre[0] == centre[1]);
     }
@@ -163,7 +189,13 @@ mod tests {
 
     #[test]
     fn unpositioned_channels_keep_the_first_two() {
-        assert_eq!(mix(&Downmix::new(&Channels::Discrete(3)), &[0.1, 0.2, 0.3]), [0.1, 0.2]);
-        assert_eq!(mix(&Downmix::new(&Channels::None), &[0.1, 0.2]), Vec::<f32>::new());
+        assert_eq!(
+            mix(&Downmix::new(&Channels::Discrete(3)), &[0.1, 0.2, 0.3]),
+            [0.1, 0.2]
+        );
+        assert_eq!(
+            mix(&Downmix::new(&Channels::None), &[0.1, 0.2]),
+            Vec::<f32>::new()
+        );
     }
 }

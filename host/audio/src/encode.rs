@@ -22,9 +22,14 @@ impl FrameEncoder {
             encoder.set_complexity(i32::from(complexity.min(10)))?;
             encoder.set_bitrate(Bitrate::Auto)?;
             encoder.set_vbr(true)?;
-            Ok(Self { encoder, packet: Box::new([0; MAX_PACKET]) })
+            Ok(Self {
+                encoder,
+                packet: Box::new([0; MAX_PACKET]),
+            })
         };
-        build().map_err(|error: opus::Error| AudioError::Broken { cause: error.to_string() })
+        build().map_err(|error: opus::Error| AudioError::Broken {
+            cause: error.to_string(),
+        })
     }
 
     /// Encodes one frame of [`FRAME_SAMPLES`] interleaved stereo samples. Samples beyond full scale are clipped.
@@ -34,9 +39,16 @@ impl FrameEncoder {
     pub(crate) fn encode(&mut self, frame: &mut [f32]) -> Result<&[u8], String> {
         debug_assert_eq!(frame.len(), FRAME_SAMPLES * CHANNELS);
         // NaN from a filter would poison the encoder's state for good.
-        frame.iter_mut().for_each(|s| *s = if s.is_finite() { s.clamp(-1.0, 1.0) } else { 0.0 });
-        let len = self.encoder.encode_float(frame, &mut self.packet[..]).map_err(|error| error.to_string())?;
-        self.packet.get(..len).ok_or_else(|| "the encoder wrote beyond its buffer".to_owned())
+        frame
+            .iter_mut()
+            .for_each(|s| *s = if s.is_finite() { s.clamp(-1.0, 1.0) } else { 0.0 });
+        let len = self
+            .encoder
+            .encode_float(frame, &mut self.packet[..])
+            .map_err(|error| error.to_string())?;
+        self.packet
+            .get(..len)
+            .ok_or_else(|| "the encoder wrote beyond its buffer".to_owned())
     }
 
     /// Forgets the audio before a jump.
@@ -55,10 +67,15 @@ mod tests {
     #[test]
     fn a_frame_is_one_stereo_packet_of_20_ms() {
         let mut encoder = FrameEncoder::new(10).expect("libopus is linked");
-        let mut frame: Vec<f32> = (0..FRAME_SAMPLES * CHANNELS).map(|n| (n as f32 * 0.05).sin() * 3.0).collect();
+        let mut frame: Vec<f32> = (0..FRAME_SAMPLES * CHANNELS)
+            .map(|n| (n as f32 * 0.05).sin() * 3.0)
+            .collect();
         frame[7] = f32::NAN;
         let packet = encoder.encode(&mut frame).expect("valid input");
-        assert_eq!(opus::packet::get_nb_samples(packet, SAMPLE_RATE_HZ).expect("valid packet"), FRAME_SAMPLES);
+        assert_eq!(
+            opus::packet::get_nb_samples(packet, SAMPLE_RATE_HZ).expect("valid packet"),
+            FRAME_SAMPLES
+        );
         assert!(packet.len() > 10);
     }
 }

@@ -37,7 +37,13 @@ pub(crate) struct HeadInput {
 impl HeadInput {
     /// Wraps an input that stands at its first byte.
     pub(crate) fn new(inner: Box<dyn MediaInput>) -> Self {
-        Self { inner, inner_position: 0, head: Vec::new(), position: 0, budget: None }
+        Self {
+            inner,
+            inner_position: 0,
+            head: Vec::new(),
+            position: 0,
+            budget: None,
+        }
     }
 
     /// Length in bytes, when known.
@@ -66,7 +72,8 @@ impl HeadInput {
         }
         self.head.resize(wanted, 0);
         let read = self.inner.read(&mut self.head[have..]);
-        self.head.truncate(have + read.as_ref().copied().unwrap_or(0).min(wanted - have));
+        self.head
+            .truncate(have + read.as_ref().copied().unwrap_or(0).min(wanted - have));
         self.inner_position = self.head.len() as u64;
         Ok(read? == 0)
     }
@@ -79,7 +86,10 @@ impl HeadInput {
 
 impl Read for HeadInput {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let kept = usize::try_from(self.position).ok().and_then(|at| self.head.get(at..)).unwrap_or_default();
+        let kept = usize::try_from(self.position)
+            .ok()
+            .and_then(|at| self.head.get(at..))
+            .unwrap_or_default();
         if !kept.is_empty() {
             let count = kept.len().min(buf.len());
             buf[..count].copy_from_slice(&kept[..count]);
@@ -87,7 +97,9 @@ impl Read for HeadInput {
             return Ok(count);
         }
         if self.budget == Some(0) {
-            return Err(io::Error::other("no audio data found within the permitted number of bytes"));
+            return Err(io::Error::other(
+                "no audio data found within the permitted number of bytes",
+            ));
         }
         if self.inner_position != self.position {
             self.inner.seek(SeekFrom::Start(self.position))?;
@@ -113,11 +125,18 @@ impl Seek for HeadInput {
             SeekFrom::Current(delta) => self.position.checked_add_signed(delta),
             SeekFrom::End(delta) => self.byte_len().and_then(|len| len.checked_add_signed(delta)),
         };
-        let target = target
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "seek to a position outside the input"))?;
+        let target = target.ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "seek to a position outside the input",
+            )
+        })?;
         let in_head = target <= self.head.len() as u64 && self.inner_position <= self.head.len() as u64;
         if !in_head && !self.inner.is_seekable() && target != self.position {
-            return Err(io::Error::new(io::ErrorKind::Unsupported, "the input cannot seek"));
+            return Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "the input cannot seek",
+            ));
         }
         self.position = target;
         Ok(target)
@@ -143,7 +162,10 @@ mod tests {
         let mut all = Vec::new();
         input.read_to_end(&mut all).expect("memory reads");
         assert_eq!(all, b"0123456789");
-        assert!(input.seek(SeekFrom::Start(0)).is_err(), "the head is behind an input that cannot seek");
+        assert!(
+            input.seek(SeekFrom::Start(0)).is_err(),
+            "the head is behind an input that cannot seek"
+        );
     }
 
     #[test]
@@ -151,8 +173,11 @@ mod tests {
         let mut input = wrapped(b"0123456789", true);
         while !input.fill_head(4).expect("memory reads") {}
         let mut two = [0; 2];
-        for (target, expected) in [(SeekFrom::Start(7), b"78"), (SeekFrom::Start(1), b"12"), (SeekFrom::End(-2), b"89")]
-        {
+        for (target, expected) in [
+            (SeekFrom::Start(7), b"78"),
+            (SeekFrom::Start(1), b"12"),
+            (SeekFrom::End(-2), b"89"),
+        ] {
             input.seek(target).expect("memory seeks");
             input.read_exact(&mut two).expect("within the data");
             assert_eq!(&two, expected);

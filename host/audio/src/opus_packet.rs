@@ -19,7 +19,6 @@ pub(crate) struct PacketLayout {
 }
 
 impl PacketLayout {
-
     /// Samples per channel of one frame at 48 kHz.
     pub(crate) fn frame_samples(&self) -> usize {
         self.frame_samples
@@ -32,7 +31,11 @@ impl PacketLayout {
 
     /// Writes frame `index` as a packet of its own (code 0: one frame, the rest of the packet is its data).
     pub(crate) fn write_frame(&self, packet: &[u8], index: usize, out: &mut Vec<u8>) -> bool {
-        let Some(data) = self.frames.get(index).and_then(|&(start, end)| packet.get(start..end)) else {
+        let Some(data) = self
+            .frames
+            .get(index)
+            .and_then(|&(start, end)| packet.get(start..end))
+        else {
             return false;
         };
         out.clear();
@@ -114,8 +117,13 @@ pub(crate) fn layout(packet: &[u8]) -> Option<PacketLayout> {
             }
         }
     }
-    let valid = |&(start, stop): &(usize, usize)| start <= stop && stop <= end && stop - start <= MAX_FRAME_BYTES;
-    frames.iter().all(valid).then(|| PacketLayout { toc: toc & !3, frame_samples: frame_samples(toc), frames })
+    let valid =
+        |&(start, stop): &(usize, usize)| start <= stop && stop <= end && stop - start <= MAX_FRAME_BYTES;
+    frames.iter().all(valid).then(|| PacketLayout {
+        toc: toc & !3,
+        frame_samples: frame_samples(toc),
+        frames,
+    })
 }
 
 fn frame_length(packet: &[u8], at: &mut usize) -> Option<usize> {
@@ -175,14 +183,33 @@ pub(crate) enum ChannelMapping {
 impl OpusHead {
     /// What is assumed for a stream without a usable header: plain stereo.
     pub(crate) fn plain_stereo() -> Self {
-        Self { channels: 2, pre_skip: 0, output_gain: 0, mapping: ChannelMapping::Single }
+        Self {
+            channels: 2,
+            pre_skip: 0,
+            output_gain: 0,
+            mapping: ChannelMapping::Single,
+        }
     }
 
     /// Parses the header; `None` when it is not one or contradicts itself.
     pub(crate) fn parse(data: &[u8]) -> Option<Self> {
         let rest = data.strip_prefix(b"OpusHead")?;
-        let (&[version, channels, skip_low, skip_high, _, _, _, _, gain_low, gain_high, family], table) =
-            rest.split_first_chunk::<11>()?;
+        let (
+            &[
+                version,
+                channels,
+                skip_low,
+                skip_high,
+                _,
+                _,
+                _,
+                _,
+                gain_low,
+                gain_high,
+                family,
+            ],
+            table,
+        ) = rest.split_first_chunk::<11>()?;
         // The upper half of the version byte is the incompatible part.
         if version >> 4 != 0 || channels == 0 {
             return None;
@@ -196,10 +223,19 @@ impl OpusHead {
             let (&[streams, coupled], table) = table.split_first_chunk::<2>()?;
             let table = table.get(..usize::from(channels))?.to_vec();
             let usable = streams > 0 && coupled <= streams && u16::from(streams) + u16::from(coupled) <= 255;
-            if !usable || table.iter().any(|&entry| entry != 255 && u16::from(entry) >= u16::from(streams) + u16::from(coupled)) {
+            if !usable
+                || table
+                    .iter()
+                    .any(|&entry| entry != 255 && u16::from(entry) >= u16::from(streams) + u16::from(coupled))
+            {
                 return None;
             }
-            ChannelMapping::Multistream { family, streams, coupled, table }
+            ChannelMapping::Multistream {
+                family,
+                streams,
+                coupled,
+                table,
+            }
         };
         Some(Self {
             channels,
@@ -234,7 +270,10 @@ mod tests {
             for channels in [Channels::Mono, Channels::Stereo] {
                 let packet = encoded(samples, channels);
                 assert_eq!(packet_samples(&packet), Some(samples));
-                assert_eq!(layout(&packet).map(|l| l.frame_samples() * l.frame_count()), Some(samples));
+                assert_eq!(
+                    layout(&packet).map(|l| l.frame_samples() * l.frame_count()),
+                    Some(samples)
+                );
             }
         }
         assert_eq!(packet_samples(&[]), None);
@@ -247,17 +286,27 @@ mod tests {
         for samples in [1920, 2880] {
             let packet = encoded(samples, Channels::Stereo);
             let layout = layout(&packet).expect("valid packet");
-            assert_eq!((layout.frame_samples(), layout.frame_count()), (960, samples / 960));
+            assert_eq!(
+                (layout.frame_samples(), layout.frame_count()),
+                (960, samples / 960)
+            );
             let mut whole = opus::Decoder::new(48_000, Channels::Stereo).expect("libopus is linked");
             let mut split = opus::Decoder::new(48_000, Channels::Stereo).expect("libopus is linked");
             let mut expected = vec![0.0; samples * 2];
-            whole.decode_float(&packet, &mut expected, false).expect("valid packet");
+            whole
+                .decode_float(&packet, &mut expected, false)
+                .expect("valid packet");
             let mut actual = Vec::new();
             let mut single = Vec::new();
             for index in 0..layout.frame_count() {
                 assert!(layout.write_frame(&packet, index, &mut single));
                 let mut pcm = vec![0.0; 960 * 2];
-                assert_eq!(split.decode_float(&single, &mut pcm, false).expect("valid packet"), 960);
+                assert_eq!(
+                    split
+                        .decode_float(&single, &mut pcm, false)
+                        .expect("valid packet"),
+                    960
+                );
                 actual.extend(pcm);
             }
             assert_eq!(actual, expected);
@@ -268,10 +317,14 @@ mod tests {
     fn header_of_a_stereo_stream() {
         let head = b"OpusHead\x01\x02\x38\x01\x80\xbb\x00\x00\x00\x00\x00";
         let parsed = OpusHead::parse(head).expect("valid header");
-        assert_eq!((parsed.channels, parsed.pre_skip, parsed.output_gain), (2, 312, 0));
+        assert_eq!(
+            (parsed.channels, parsed.pre_skip, parsed.output_gain),
+            (2, 312, 0)
+        );
         assert!(parsed.allows_passthrough());
         assert_eq!(OpusHead::parse(&head[..18]), None);
-        let surround = b"OpusHead\x01\x06\x38\x01\x80\xbb\x00\x00\x00\x00\x01\x04\x02\x00\x04\x01\x02\x03\x05";
+        let surround =
+            b"OpusHead\x01\x06\x38\x01\x80\xbb\x00\x00\x00\x00\x01\x04\x02\x00\x04\x01\x02\x03\x05";
         let parsed = OpusHead::parse(surround).expect("valid header");
         assert!(!parsed.allows_passthrough());
         assert_eq!(OpusHead::parse(&surround[..surround.len() - 1]), None);

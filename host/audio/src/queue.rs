@@ -98,7 +98,13 @@ pub(crate) fn frame_queue(target: usize, timeline: &Arc<Timeline>) -> (FrameProd
         generation: 0,
         pushed_in_generation: 0,
     };
-    (producer, FrameConsumer { ring: consumer, timeline: Arc::clone(timeline) })
+    (
+        producer,
+        FrameConsumer {
+            ring: consumer,
+            timeline: Arc::clone(timeline),
+        },
+    )
 }
 
 impl FrameProducer {
@@ -117,10 +123,18 @@ impl FrameProducer {
 
     /// Queues one packet of at most [`MAX_PACKET`] bytes; returns whether it fitted.
     pub(crate) fn push(&mut self, position: Duration, packet: &[u8]) -> bool {
-        let Some(len) = u16::try_from(packet.len()).ok().filter(|_| packet.len() <= MAX_PACKET) else {
+        let Some(len) = u16::try_from(packet.len())
+            .ok()
+            .filter(|_| packet.len() <= MAX_PACKET)
+        else {
             return false;
         };
-        let mut frame = Frame { generation: self.generation, position, len, data: [0; MAX_PACKET] };
+        let mut frame = Frame {
+            generation: self.generation,
+            position,
+            len,
+            data: [0; MAX_PACKET],
+        };
         frame.data[..packet.len()].copy_from_slice(packet);
         if self.ring.push(frame).is_err() {
             return false;
@@ -157,7 +171,10 @@ impl FrameConsumer {
                 Some(frame) if frame.generation >= floor => {
                     let len = usize::from(frame.len).min(MAX_PACKET);
                     packet[..len].copy_from_slice(&frame.data[..len]);
-                    Some(Popped::Frame { len, position: frame.position })
+                    Some(Popped::Frame {
+                        len,
+                        position: frame.position,
+                    })
                 }
                 _ => None,
             };
@@ -172,7 +189,9 @@ impl FrameConsumer {
 
 impl std::fmt::Debug for FrameConsumer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FrameConsumer").field("queued", &self.ring.slots()).finish_non_exhaustive()
+        f.debug_struct("FrameConsumer")
+            .field("queued", &self.ring.slots())
+            .finish_non_exhaustive()
     }
 }
 
@@ -202,11 +221,17 @@ mod tests {
         assert_eq!(consumer.pop(&mut packet), Popped::Empty);
         assert!(producer.push(Duration::from_millis(20), &[1, 2, 3]));
         producer.end();
-        let frame = Popped::Frame { len: 3, position: Duration::from_millis(20) };
+        let frame = Popped::Frame {
+            len: 3,
+            position: Duration::from_millis(20),
+        };
         assert_eq!(consumer.pop(&mut packet), frame);
         assert_eq!(packet[..3], [1, 2, 3]);
         assert_eq!(consumer.pop(&mut packet), Popped::Ended);
-        assert!(!producer.push(Duration::ZERO, &[0; MAX_PACKET + 1]), "an oversized packet is refused");
+        assert!(
+            !producer.push(Duration::ZERO, &[0; MAX_PACKET + 1]),
+            "an oversized packet is refused"
+        );
     }
 
     #[test]
@@ -229,7 +254,10 @@ mod tests {
         let generation = timeline.begin_seek(false);
         assert_eq!(pop(&mut consumer), Some(1));
         producer.start_generation(generation);
-        assert!(producer.has_room(), "a new generation may be queued behind the old one");
+        assert!(
+            producer.has_room(),
+            "a new generation may be queued behind the old one"
+        );
         assert!(producer.push(Duration::ZERO, &[100]));
         assert_eq!(pop(&mut consumer), Some(100));
         assert_eq!(pop(&mut consumer), None);

@@ -31,7 +31,12 @@ pub struct EngineConfig {
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { workers: 1, opus_quality: 10, resampling: ResamplingQuality::default(), queue_frames: 3 }
+        Self {
+            workers: 1,
+            opus_quality: 10,
+            resampling: ResamplingQuality::default(),
+            queue_frames: 3,
+        }
     }
 }
 
@@ -93,7 +98,10 @@ impl Engine {
     /// # Errors
     /// [`AudioError::Broken`] when a thread cannot be started.
     pub fn new(config: EngineConfig) -> Result<Self, AudioError> {
-        let settings = Settings { opus_quality: config.opus_quality, resampling: config.resampling };
+        let settings = Settings {
+            opus_quality: config.opus_quality,
+            resampling: config.resampling,
+        };
         let workers = (0..config.workers.max(1)).map(|number| {
             let (intake, jobs) = sync_channel(INTAKE);
             let pipelines = Arc::new(AtomicUsize::new(0));
@@ -101,10 +109,15 @@ impl Engine {
             std::thread::Builder::new()
                 .name(format!("audio-{number}"))
                 .spawn(move || worker::run(&jobs, &counter, settings))
-                .map_err(|error| AudioError::Broken { cause: format!("no audio worker thread: {error}") })?;
+                .map_err(|error| AudioError::Broken {
+                    cause: format!("no audio worker thread: {error}"),
+                })?;
             Ok(Worker { intake, pipelines })
         });
-        Ok(Self { workers: workers.collect::<Result<_, _>>()?, config })
+        Ok(Self {
+            workers: workers.collect::<Result<_, _>>()?,
+            config,
+        })
     }
 
     /// Starts playing a track on the worker with the fewest pipelines. Problems are reported to the observer.
@@ -119,7 +132,10 @@ impl Engine {
             control: Arc::clone(&control),
             frames,
         };
-        let least = self.workers.iter().min_by_key(|worker| worker.pipelines.load(Ordering::Relaxed));
+        let least = self
+            .workers
+            .iter()
+            .min_by_key(|worker| worker.pipelines.load(Ordering::Relaxed));
         let refused = match least {
             Some(worker) => {
                 worker.pipelines.fetch_add(1, Ordering::Relaxed);
@@ -128,8 +144,13 @@ impl Engine {
             None => Some(job),
         };
         if let Some(job) = refused {
-            let error = AudioError::Broken { cause: "the audio worker has stopped".to_owned() };
-            (job.observer)(PipelineEvent::Failed { error, any_frames: false });
+            let error = AudioError::Broken {
+                cause: "the audio worker has stopped".to_owned(),
+            };
+            (job.observer)(PipelineEvent::Failed {
+                error,
+                any_frames: false,
+            });
         }
         (Pipeline { control }, consumer)
     }
@@ -137,13 +158,19 @@ impl Engine {
     /// Pipelines each worker owns now.
     #[must_use]
     pub fn load(&self) -> Vec<usize> {
-        self.workers.iter().map(|worker| worker.pipelines.load(Ordering::Relaxed)).collect()
+        self.workers
+            .iter()
+            .map(|worker| worker.pipelines.load(Ordering::Relaxed))
+            .collect()
     }
 }
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine").field("config", &self.config).field("load", &self.load()).finish_non_exhaustive()
+        f.debug_struct("Engine")
+            .field("config", &self.config)
+            .field("load", &self.load())
+            .finish_non_exhaustive()
     }
 }
 

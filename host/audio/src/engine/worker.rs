@@ -82,11 +82,18 @@ impl Active {
     fn start(job: Job, owned: &Arc<AtomicUsize>, settings: Settings) -> Option<Self> {
         let control = Arc::clone(&job.control);
         let (observer, part) = job.into_parts();
-        let mut pipeline = Self { playing: None, control, observer, waiting: false, owned: Arc::clone(owned) };
+        let mut pipeline = Self {
+            playing: None,
+            control,
+            observer,
+            waiting: false,
+            owned: Arc::clone(owned),
+        };
         match DefaultStack::new(STACK_BYTES) {
             Ok(stack) => {
-                pipeline.playing =
-                    Some(Coroutine::with_stack(stack, move |yielder, ()| play(yielder, part, settings)));
+                pipeline.playing = Some(Coroutine::with_stack(stack, move |yielder, ()| {
+                    play(yielder, part, settings)
+                }));
                 Some(pipeline)
             }
             Err(error) => {
@@ -104,7 +111,9 @@ impl Active {
         if self.waiting {
             return Step::Waiting;
         }
-        let Some(playing) = &mut self.playing else { return Step::Over };
+        let Some(playing) = &mut self.playing else {
+            return Step::Over;
+        };
         // Decoders are not free of panics on hostile files; one must not take the worker down.
         let error = match catch_unwind(AssertUnwindSafe(|| playing.resume(()))) {
             Ok(CoroutineResult::Yield(Turn::Worked)) => return Step::MoreToDo,
@@ -117,7 +126,9 @@ impl Active {
                 return Step::Waiting;
             }
             Ok(CoroutineResult::Return(error)) => error,
-            Err(panic) => AudioError::Decode { cause: format!("the decoder panicked: {}", panic_text(&*panic)) },
+            Err(panic) => AudioError::Decode {
+                cause: format!("the decoder panicked: {}", panic_text(&*panic)),
+            },
         };
         self.fail(error);
         Step::Over
@@ -125,7 +136,10 @@ impl Active {
 
     fn fail(&self, error: AudioError) {
         tracing::debug!(%error, cause = error.cause(), "pipeline failed");
-        self.observe(PipelineEvent::Failed { error, any_frames: self.control.timeline().pushed_any() });
+        self.observe(PipelineEvent::Failed {
+            error,
+            any_frames: self.control.timeline().pushed_any(),
+        });
     }
 
     fn observe(&self, event: PipelineEvent) {
@@ -148,5 +162,6 @@ impl Drop for Active {
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message")
 }

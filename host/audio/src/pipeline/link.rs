@@ -35,7 +35,11 @@ pub(super) struct Link<'y> {
 }
 
 impl<'y> Link<'y> {
-    pub(super) fn new(yielder: &'y Yielder<(), Turn>, input: Box<dyn MediaInput>, control: Arc<Control>) -> Self {
+    pub(super) fn new(
+        yielder: &'y Yielder<(), Turn>,
+        input: Box<dyn MediaInput>,
+        control: Arc<Control>,
+    ) -> Self {
         Self {
             yielder,
             control,
@@ -111,7 +115,11 @@ impl<'y> Link<'y> {
                 Ok(true) => return Ok(self.input.lock().head().to_vec()),
                 Ok(false) => {}
                 Err(error) if is_temporary(&error) => self.suspend(Turn::Waiting),
-                Err(error) => return Err(AudioError::Decode { cause: error.to_string() }),
+                Err(error) => {
+                    return Err(AudioError::Decode {
+                        cause: error.to_string(),
+                    });
+                }
             }
         }
     }
@@ -120,7 +128,10 @@ impl<'y> Link<'y> {
     pub(super) fn stream(&self) -> io::Result<MediaSourceStream<'_>> {
         self.input.lock().seek(SeekFrom::Start(0))?;
         let source = YieldingSource { link: self };
-        Ok(MediaSourceStream::new(Box::new(source), MediaSourceStreamOptions::default()))
+        Ok(MediaSourceStream::new(
+            Box::new(source),
+            MediaSourceStreamOptions::default(),
+        ))
     }
 
     fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
@@ -172,7 +183,10 @@ impl<'y> Link<'y> {
 }
 
 fn is_temporary(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
 }
 
 /// What container readers read from.

@@ -85,7 +85,8 @@ impl Control {
         let mut target = self.seek_to.lock();
         *target = to;
         // A seek that will be ignored must not cost queued frames.
-        self.timeline.begin_seek(self.drop_queued && self.seekable.load(Ordering::Relaxed));
+        self.timeline
+            .begin_seek(self.drop_queued && self.seekable.load(Ordering::Relaxed));
     }
 
     /// Latest seek: its generation and target.
@@ -125,14 +126,36 @@ pub(crate) struct Part {
 impl Job {
     /// Splits off the observer, which is called outside the coroutine.
     pub(crate) fn into_parts(self) -> (Box<dyn Fn(PipelineEvent) + Send + Sync>, Part) {
-        let Self { input, hint, start, observer, control, frames } = self;
-        (observer, Part { input, hint, start, control, frames })
+        let Self {
+            input,
+            hint,
+            start,
+            observer,
+            control,
+            frames,
+        } = self;
+        (
+            observer,
+            Part {
+                input,
+                hint,
+                start,
+                control,
+                frames,
+            },
+        )
     }
 }
 
 /// The body of a pipeline's coroutine. Only failures make it return; a pipeline at its end waits for a seek.
 pub(crate) fn play(yielder: &Yielder<(), Turn>, part: Part, settings: Settings) -> AudioError {
-    let Part { input, hint, start, control, frames } = part;
+    let Part {
+        input,
+        hint,
+        start,
+        control,
+        frames,
+    } = part;
     let link = link::Link::new(yielder, input, Arc::clone(&control));
     match session::Session::open(&link, &hint, frames, settings) {
         Ok(session) => session.run(start),
@@ -156,7 +179,10 @@ pub(crate) mod testing {
 
     impl MemoryInput {
         pub(crate) fn new(bytes: Vec<u8>) -> Self {
-            Self { bytes: Cursor::new(bytes), seekable: true }
+            Self {
+                bytes: Cursor::new(bytes),
+                seekable: true,
+            }
         }
     }
 

@@ -70,7 +70,11 @@ impl PcmPath {
     /// # Errors
     /// [`AudioError::Decode`] when the rate cannot be converted.
     pub(super) fn push(&mut self, pcm: &[f32], rate_hz: u32) -> Result<(), AudioError> {
-        if self.resampler.as_ref().is_some_and(|resampler| resampler.source_rate_hz() != rate_hz) {
+        if self
+            .resampler
+            .as_ref()
+            .is_some_and(|resampler| resampler.source_rate_hz() != rate_hz)
+        {
             self.finish_resampler()?;
             self.resampler = None;
         }

@@ -138,12 +138,22 @@ impl<'a> Session<'a> {
     /// Plays from `start` until a failure; stands by at the end for seeks.
     pub(super) fn run(mut self, start: Duration) -> AudioError {
         let is_seekable = self.link.is_seekable();
-        self.link.control().seekable.store(is_seekable, std::sync::atomic::Ordering::Relaxed);
+        self.link
+            .control()
+            .seekable
+            .store(is_seekable, std::sync::atomic::Ordering::Relaxed);
         let passthrough = self.passes_through();
-        self.link.suspend(Turn::Event(PipelineEvent::Ready { length: self.length, is_seekable, passthrough }));
+        self.link.suspend(Turn::Event(PipelineEvent::Ready {
+            length: self.length,
+            is_seekable,
+            passthrough,
+        }));
         self.link.allow_abandoning();
-        let mut outcome =
-            if start.is_zero() || self.link.seek_is_pending() { Ok(()) } else { self.go_to(start) };
+        let mut outcome = if start.is_zero() || self.link.seek_is_pending() {
+            Ok(())
+        } else {
+            self.go_to(start)
+        };
         loop {
             let stop = match outcome.and_then(|()| self.play()) {
                 Ok(never) => match never {},
@@ -196,7 +206,9 @@ impl<'a> Session<'a> {
             if packets % PACKETS_PER_TURN == 0 {
                 self.link.suspend(Turn::Worked);
             }
-            let Some(packet) = self.next_packet()? else { continue };
+            let Some(packet) = self.next_packet()? else {
+                continue;
+            };
             self.play_packet(packet)?;
         }
     }
@@ -229,7 +241,9 @@ impl<'a> Session<'a> {
                         problem.clone_into(&mut self.last_problem);
                         Ok(None)
                     }
-                    error => Err(Stop::Failed(AudioError::Decode { cause: error.to_string() })),
+                    error => Err(Stop::Failed(AudioError::Decode {
+                        cause: error.to_string(),
+                    })),
                 }
             }
         }
@@ -239,10 +253,12 @@ impl<'a> Session<'a> {
     fn next_chain(&mut self) -> Result<(), Stop> {
         let selected = container::select_track(self.reader.tracks()).ok_or_else(|| {
             let cause = container::describe_tracks(self.reader.tracks());
-            Stop::Failed(AudioError::Decode { cause: format!("the stream changed to something else: {cause}") })
+            Stop::Failed(AudioError::Decode {
+                cause: format!("the stream changed to something else: {cause}"),
+            })
         })?;
-        self.decoder = PacketDecoder::new(&selected)
-            .map_err(|cause| Stop::Failed(AudioError::Decode { cause }))?;
+        self.decoder =
+            PacketDecoder::new(&selected).map_err(|cause| Stop::Failed(AudioError::Decode { cause }))?;
         self.opus = selected.is_opus().then(|| opus_head(&selected));
         self.selected = selected;
         self.rebase_ns = Some(nanos_of(self.position));
@@ -285,7 +301,11 @@ impl<'a> Session<'a> {
         let raw_ns = pts_ns.saturating_add(if self.opus.is_some() { 0 } else { cut_ns });
         if let Some(wanted) = self.rebase_ns.take() {
             self.shift_ns = wanted.saturating_sub(raw_ns);
-        } else if !self.ever_decoded && !self.link.is_seekable() && raw_ns > LIVE_ORIGIN_NS && self.shift_ns == 0 {
+        } else if !self.ever_decoded
+            && !self.link.is_seekable()
+            && raw_ns > LIVE_ORIGIN_NS
+            && self.shift_ns == 0
+        {
             self.shift_ns = -raw_ns;
         }
         raw_ns.saturating_add(self.shift_ns)
@@ -304,7 +324,9 @@ impl<'a> Session<'a> {
             return nanos_of(packet_samples(&packet.data).unwrap_or_default() as u64);
         }
         let base = self.selected.track.time_base;
-        base.map_or(0, |base| time_ns(base.calc_duration_saturating(packet.block_dur())))
+        base.map_or(0, |base| {
+            time_ns(base.calc_duration_saturating(packet.block_dur()))
+        })
     }
 
     fn take_settings(&mut self) {
@@ -424,7 +446,9 @@ impl<'a> Session<'a> {
             self.discard_until_ns = None;
             self.position = samples_of(until.max(start_ns));
         }
-        self.pcm.push(&self.decoded[skip..], rate_hz).map_err(Stop::Failed)?;
+        self.pcm
+            .push(&self.decoded[skip..], rate_hz)
+            .map_err(Stop::Failed)?;
         self.emit()
     }
 
@@ -443,7 +467,10 @@ impl<'a> Session<'a> {
 
     fn emit_one(&mut self) -> Result<(), Stop> {
         self.wait_for_room()?;
-        let packet = self.pcm.encode(self.link.control().volume()).map_err(Stop::Failed)?;
+        let packet = self
+            .pcm
+            .encode(self.link.control().volume())
+            .map_err(Stop::Failed)?;
         self.frames.push(position_of(self.position), packet);
         self.position += FRAME_SAMPLES as u64;
         self.link.suspend(Turn::Worked);
@@ -498,8 +525,14 @@ impl<'a> Session<'a> {
             None if self.selected.parameters.codec == CODEC_ID_AAC => AAC_PREROLL_NS,
             None => 0,
         };
-        let seek_ns = target_ns.saturating_add(self.pre_skip_ns()).saturating_sub(preroll_ns).max(0);
-        let to = SeekTo::Time { time: Time::from_nanos(seek_ns), track_id: Some(self.selected.track.id) };
+        let seek_ns = target_ns
+            .saturating_add(self.pre_skip_ns())
+            .saturating_sub(preroll_ns)
+            .max(0);
+        let to = SeekTo::Time {
+            time: Time::from_nanos(seek_ns),
+            track_id: Some(self.selected.track.id),
+        };
         match self.reader.seek(self.seek_mode(before_ns, seek_ns), to) {
             Ok(_) => {
                 // Errors on the way that the reader got over are no reason to fail later.
@@ -521,12 +554,18 @@ impl<'a> Session<'a> {
 
     /// MP3 readers count every frame up to the target when they seek exactly.
     fn seek_mode(&self, before_ns: i64, seek_ns: i64) -> SeekMode {
-        let (Container::Mp3, Some(length), Some(bytes)) = (self.container, self.length, self.link.byte_len()) else {
+        let (Container::Mp3, Some(length), Some(bytes)) = (self.container, self.length, self.link.byte_len())
+        else {
             return SeekMode::Accurate;
         };
         let from_ns = if before_ns <= seek_ns { before_ns } else { 0 };
-        let share = u128::from((seek_ns - from_ns).unsigned_abs()) * u128::from(bytes) / length.as_nanos().max(1);
-        if share > u128::from(MP3_EXACT_SEEK_BYTES) { SeekMode::Coarse } else { SeekMode::Accurate }
+        let share =
+            u128::from((seek_ns - from_ns).unsigned_abs()) * u128::from(bytes) / length.as_nanos().max(1);
+        if share > u128::from(MP3_EXACT_SEEK_BYTES) {
+            SeekMode::Coarse
+        } else {
+            SeekMode::Accurate
+        }
     }
 
     /// Opens the container again at its first byte.
@@ -544,7 +583,10 @@ impl<'a> Session<'a> {
                 return Err(Stop::Seek);
             }
             Err(error) => {
-                let cause = error.cause().unwrap_or("the container could not be opened again").to_owned();
+                let cause = error
+                    .cause()
+                    .unwrap_or("the container could not be opened again")
+                    .to_owned();
                 return Err(Stop::Failed(AudioError::Seek { cause }));
             }
         };
@@ -556,11 +598,18 @@ impl<'a> Session<'a> {
     }
 }
 
-fn open_reader<'a>(link: &'a Link<'a>, container: Container) -> Result<Box<dyn FormatReader + 'a>, AudioError> {
-    let stream = link.stream().map_err(|error| AudioError::Decode { cause: error.to_string() })?;
+fn open_reader<'a>(
+    link: &'a Link<'a>,
+    container: Container,
+) -> Result<Box<dyn FormatReader + 'a>, AudioError> {
+    let stream = link.stream().map_err(|error| AudioError::Decode {
+        cause: error.to_string(),
+    })?;
     container.open(stream).map_err(|error| match link.take_error() {
         Some(cause) => AudioError::Decode { cause },
-        None => AudioError::Decode { cause: error.to_string() },
+        None => AudioError::Decode {
+            cause: error.to_string(),
+        },
     })
 }
 

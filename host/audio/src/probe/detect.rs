@@ -30,7 +30,9 @@ type Recogniser = (Kind, fn(&[u8]) -> bool);
 
 const ORDER: [Recogniser; 11] = [
     (Kind::Container(Container::Wav), is_wav),
-    (Kind::Container(Container::Matroska), |head| head.starts_with(b"\x1a\x45\xdf\xa3")),
+    (Kind::Container(Container::Matroska), |head| {
+        head.starts_with(b"\x1a\x45\xdf\xa3")
+    }),
     (Kind::Container(Container::Mp4), is_mp4),
     (Kind::Container(Container::Flac), |head| head.starts_with(b"fLaC")),
     (Kind::Container(Container::Ogg), |head| head.starts_with(b"OggS")),
@@ -46,10 +48,20 @@ const ORDER: [Recogniser; 11] = [
 /// are asked first, then the others. A stored container name decides when the bytes say nothing.
 pub(crate) fn detect(head: &[u8], hint: &MediaHint) -> Option<Kind> {
     let find = |hinted: bool| {
-        ORDER.iter().find(|(kind, recognises)| hint_matches(*kind, hint) == hinted && recognises(head))
+        ORDER
+            .iter()
+            .find(|(kind, recognises)| hint_matches(*kind, hint) == hinted && recognises(head))
     };
-    let stored = || hint.container.as_deref().and_then(Container::from_name).filter(|_| !head.is_empty());
-    find(true).or_else(|| find(false)).map(|&(kind, _)| kind).or_else(|| stored().map(Kind::Container))
+    let stored = || {
+        hint.container
+            .as_deref()
+            .and_then(Container::from_name)
+            .filter(|_| !head.is_empty())
+    };
+    find(true)
+        .or_else(|| find(false))
+        .map(|&(kind, _)| kind)
+        .or_else(|| stored().map(Kind::Container))
 }
 
 fn hint_matches(kind: Kind, hint: &MediaHint) -> bool {
@@ -60,7 +72,9 @@ fn hint_matches(kind: Kind, hint: &MediaHint) -> bool {
         _ => return false,
     };
     let equal = |given: &Option<String>, wanted: &str| {
-        given.as_deref().is_some_and(|given| given.eq_ignore_ascii_case(wanted))
+        given
+            .as_deref()
+            .is_some_and(|given| given.eq_ignore_ascii_case(wanted))
     };
     mime.is_some_and(|mime| equal(&hint.mime, mime)) || equal(&hint.extension, extension)
 }
@@ -76,7 +90,9 @@ fn is_mp4(head: &[u8]) -> bool {
 fn is_mp3(head: &[u8]) -> bool {
     if head.starts_with(b"ID3") {
         // A tag may also stand before ADTS; behind a tag longer than the head MP3 is taken for granted.
-        let audio = usize::try_from(mpeg::id3_length(head)).ok().and_then(|length| head.get(length..));
+        let audio = usize::try_from(mpeg::id3_length(head))
+            .ok()
+            .and_then(|length| head.get(length..));
         return audio.is_none_or(|audio| audio.is_empty() || !is_adts(audio));
     }
     mpeg::find_frame(head, SYNC_WINDOW, mpeg::layer3_frame_length)
@@ -84,12 +100,16 @@ fn is_mp3(head: &[u8]) -> bool {
 
 fn is_adts(head: &[u8]) -> bool {
     let start = usize::try_from(mpeg::id3_length(head)).unwrap_or(usize::MAX);
-    head.get(start..).is_some_and(|audio| mpeg::find_frame(audio, SYNC_WINDOW, mpeg::adts_frame_length))
+    head.get(start..)
+        .is_some_and(|audio| mpeg::find_frame(audio, SYNC_WINDOW, mpeg::adts_frame_length))
 }
 
 fn is_mpeg_ts(head: &[u8]) -> bool {
     const SYNC: u8 = 0x47;
-    head.len() > TS_PACKET * 2 && [0, TS_PACKET, TS_PACKET * 2].iter().all(|&at| head.get(at) == Some(&SYNC))
+    head.len() > TS_PACKET * 2
+        && [0, TS_PACKET, TS_PACKET * 2]
+            .iter()
+            .all(|&at| head.get(at) == Some(&SYNC))
 }
 
 #[cfg(test)]
@@ -117,14 +137,26 @@ mod tests {
 
     #[test]
     fn magic_bytes() {
-        assert_eq!(plain(b"RIFF\x10\0\0\0WAVEfmt "), Some(Kind::Container(Container::Wav)));
-        assert_eq!(plain(b"\x1a\x45\xdf\xa3\x01"), Some(Kind::Container(Container::Matroska)));
-        assert_eq!(plain(b"\0\0\0\x20ftypM4A "), Some(Kind::Container(Container::Mp4)));
+        assert_eq!(
+            plain(b"RIFF\x10\0\0\0WAVEfmt "),
+            Some(Kind::Container(Container::Wav))
+        );
+        assert_eq!(
+            plain(b"\x1a\x45\xdf\xa3\x01"),
+            Some(Kind::Container(Container::Matroska))
+        );
+        assert_eq!(
+            plain(b"\0\0\0\x20ftypM4A "),
+            Some(Kind::Container(Container::Mp4))
+        );
         assert_eq!(plain(b"fLaC\0"), Some(Kind::Container(Container::Flac)));
         assert_eq!(plain(b"OggS\0"), Some(Kind::Container(Container::Ogg)));
         assert_eq!(plain(&mp3_frames(3)), Some(Kind::Container(Container::Mp3)));
         assert_eq!(plain(&adts_frames(3)), Some(Kind::Container(Container::Adts)));
-        assert_eq!(plain(b"ID3\x04\0\0\0\0\0\0"), Some(Kind::Container(Container::Mp3)));
+        assert_eq!(
+            plain(b"ID3\x04\0\0\0\0\0\0"),
+            Some(Kind::Container(Container::Mp3))
+        );
         let mut tagged = b"ID3\x04\0\0\0\0\0\x03abc".to_vec();
         tagged.extend(adts_frames(3));
         assert_eq!(plain(&tagged), Some(Kind::Container(Container::Adts)));
@@ -146,13 +178,23 @@ mod tests {
         let mut both = mp3_frames(1);
         both.truncate(417);
         both.extend(mp3_frames(1));
-        let aac = MediaHint { extension: Some("AAC".into()), ..MediaHint::default() };
-        assert_eq!(detect(&both, &aac), Some(Kind::Container(Container::Mp3)), "bytes win over a wrong hint");
+        let aac = MediaHint {
+            extension: Some("AAC".into()),
+            ..MediaHint::default()
+        };
+        assert_eq!(
+            detect(&both, &aac),
+            Some(Kind::Container(Container::Mp3)),
+            "bytes win over a wrong hint"
+        );
         let mut mixed = adts_frames(3);
         mixed.extend(mp3_frames(2));
         assert_eq!(plain(&mixed), Some(Kind::Container(Container::Mp3)));
         assert_eq!(detect(&mixed, &aac), Some(Kind::Container(Container::Adts)));
-        let stored = MediaHint { container: Some("mp3".into()), ..MediaHint::default() };
+        let stored = MediaHint {
+            container: Some("mp3".into()),
+            ..MediaHint::default()
+        };
         assert_eq!(detect(&[0; 64], &stored), Some(Kind::Container(Container::Mp3)));
         assert_eq!(detect(b"fLaC", &stored), Some(Kind::Container(Container::Flac)));
         assert_eq!(detect(b"", &stored), None);

@@ -73,7 +73,11 @@ pub fn probe(input: Box<dyn MediaInput>, hint: &MediaHint) -> Result<Probed, Aud
             Ok(true) => break,
             Ok(false) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(AudioError::ReadForDetection { cause: error.to_string() }),
+            Err(error) => {
+                return Err(AudioError::ReadForDetection {
+                    cause: error.to_string(),
+                });
+            }
         }
     }
     match detect(input.head(), hint) {
@@ -82,7 +86,9 @@ pub fn probe(input: Box<dyn MediaInput>, hint: &MediaHint) -> Result<Probed, Aud
         Some(Kind::Playlist(kind)) => {
             let mut text = Vec::new();
             let read = (&mut input).take(PLAYLIST_BYTES).read_to_end(&mut text);
-            read.map_err(|error| AudioError::ReadForDetection { cause: error.to_string() })?;
+            read.map_err(|error| AudioError::ReadForDetection {
+                cause: error.to_string(),
+            })?;
             let (identifier, title) = playlist::first_link(kind, &String::from_utf8_lossy(&text))?;
             Ok(Probed::Reference { identifier, title })
         }
@@ -138,30 +144,41 @@ fn probe_container(container: Container, mut input: HeadInput) -> Result<Probed,
     let byte_len = input.byte_len();
     let tag_bytes = mpeg::id3_length(input.head());
     let io_error = std::sync::Arc::new(Mutex::new(None));
-    let source = BlockingSource { input: Mutex::new(input), error: std::sync::Arc::clone(&io_error) };
+    let source = BlockingSource {
+        input: Mutex::new(input),
+        error: std::sync::Arc::clone(&io_error),
+    };
     // Readers are not free of panics on hostile files.
-    let outcome = catch_unwind(AssertUnwindSafe(|| -> Result<Result<ProbedAudio, AudioError>, MediaError> {
-        let stream = MediaSourceStream::new(Box::new(source), MediaSourceStreamOptions::default());
-        let mut reader = container.open(stream)?;
-        let selected = container::select_track(reader.tracks());
-        let Some(selected) = selected else {
-            return Ok(Err(container.nothing_playable(container::describe_tracks(reader.tracks()))));
-        };
-        let tags = tags::read(reader.as_mut(), selected.track.id);
-        let mut length = container::length(reader.as_ref(), &selected);
-        if container == Container::Mp3 && length.is_none() {
-            length = estimate_length(reader.as_mut(), &selected, byte_len.map(|len| len.saturating_sub(tag_bytes)));
-        }
-        Ok(Ok(ProbedAudio {
-            container: container.name().to_owned(),
-            parameters: None,
-            title: tags.title,
-            author: tags.author,
-            isrc: tags.isrc,
-            length,
-            is_seekable: input_seekable && length.is_some(),
-        }))
-    }));
+    let outcome = catch_unwind(AssertUnwindSafe(
+        || -> Result<Result<ProbedAudio, AudioError>, MediaError> {
+            let stream = MediaSourceStream::new(Box::new(source), MediaSourceStreamOptions::default());
+            let mut reader = container.open(stream)?;
+            let selected = container::select_track(reader.tracks());
+            let Some(selected) = selected else {
+                return Ok(Err(
+                    container.nothing_playable(container::describe_tracks(reader.tracks()))
+                ));
+            };
+            let tags = tags::read(reader.as_mut(), selected.track.id);
+            let mut length = container::length(reader.as_ref(), &selected);
+            if container == Container::Mp3 && length.is_none() {
+                length = estimate_length(
+                    reader.as_mut(),
+                    &selected,
+                    byte_len.map(|len| len.saturating_sub(tag_bytes)),
+                );
+            }
+            Ok(Ok(ProbedAudio {
+                container: container.name().to_owned(),
+                parameters: None,
+                title: tags.title,
+                author: tags.author,
+                isrc: tags.isrc,
+                length,
+                is_seekable: input_seekable && length.is_some(),
+            }))
+        },
+    ));
     let broken = |cause: String| match io_error.lock().take() {
         Some(cause) => AudioError::ReadForDetection { cause },
         None => AudioError::UnknownFormat { cause },
@@ -169,12 +186,19 @@ fn probe_container(container: Container, mut input: HeadInput) -> Result<Probed,
     match outcome {
         Ok(Ok(found)) => found.map(Probed::Audio),
         Ok(Err(error)) => Err(broken(error.to_string())),
-        Err(_) => Err(broken(format!("the {} reader failed on this file", container.name()))),
+        Err(_) => Err(broken(format!(
+            "the {} reader failed on this file",
+            container.name()
+        ))),
     }
 }
 
 /// Length of an MPEG stream at the average bitrate of its first packets.
-fn estimate_length(reader: &mut dyn FormatReader, selected: &Selected, audio_bytes: Option<u64>) -> Option<Duration> {
+fn estimate_length(
+    reader: &mut dyn FormatReader,
+    selected: &Selected,
+    audio_bytes: Option<u64>,
+) -> Option<Duration> {
     let base = selected.track.time_base?;
     let mut bytes = 0_u64;
     let mut ticks = symphonia::core::units::Duration::new(0);
@@ -189,6 +213,11 @@ fn estimate_length(reader: &mut dyn FormatReader, selected: &Selected, audio_byt
         }
     }
     let nanos = u128::try_from(base.calc_duration(ticks)?.as_nanos()).ok()?;
-    let total = nanos.checked_mul(u128::from(audio_bytes?))?.checked_div(u128::from(bytes))?;
-    u64::try_from(total).ok().filter(|&nanos| nanos > 0).map(Duration::from_nanos)
+    let total = nanos
+        .checked_mul(u128::from(audio_bytes?))?
+        .checked_div(u128::from(bytes))?;
+    u64::try_from(total)
+        .ok()
+        .filter(|&nanos| nanos > 0)
+        .map(Duration::from_nanos)
 }

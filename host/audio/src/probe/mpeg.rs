@@ -12,7 +12,9 @@ const MPEG1_RATES_HZ: [u32; 3] = [44_100, 48_000, 32_000];
 
 /// Length in bytes of the layer III frame that starts with `header`, header included.
 pub(super) fn layer3_frame_length(header: &[u8]) -> Option<usize> {
-    let &[sync, version_layer, rates, mode, ..] = header else { return None };
+    let &[sync, version_layer, rates, mode, ..] = header else {
+        return None;
+    };
     if sync != 0xff || version_layer & 0xe6 != 0xe2 || mode & 3 == 2 {
         return None;
     }
@@ -30,7 +32,9 @@ pub(super) fn layer3_frame_length(header: &[u8]) -> Option<usize> {
 
 /// Length in bytes of the ADTS frame that starts with `header`, header included (ISO/IEC 13818-7, 6.2).
 pub(super) fn adts_frame_length(header: &[u8]) -> Option<usize> {
-    let &[sync, flags, profile, high, middle, low, ..] = header else { return None };
+    let &[sync, flags, profile, high, middle, low, ..] = header else {
+        return None;
+    };
     let rate_index = profile >> 2 & 0x0f;
     if sync != 0xff || flags & 0xf6 != 0xf0 || rate_index > 12 {
         return None;
@@ -44,7 +48,9 @@ pub(super) fn adts_frame_length(header: &[u8]) -> Option<usize> {
 /// when it is the first thing in a medium that ends before the next.
 pub(super) fn find_frame(head: &[u8], window: usize, length: fn(&[u8]) -> Option<usize>) -> bool {
     (0..window.min(head.len())).any(|start| {
-        let Some(next) = length(&head[start..]).map(|length| start + length) else { return false };
+        let Some(next) = length(&head[start..]).map(|length| start + length) else {
+            return false;
+        };
         match head.get(next..) {
             Some(following) if following.len() >= 6 => length(following).is_some(),
             _ => start == 0,
@@ -57,7 +63,9 @@ pub(super) fn id3_length(head: &[u8]) -> u64 {
     const HEADER: u64 = 10;
     match head {
         &[b'I', b'D', b'3', _, _, flags, a, b, c, d, ..] => {
-            let size = [a, b, c, d].iter().fold(0, |size, &byte| size << 7 | u64::from(byte & 0x7f));
+            let size = [a, b, c, d]
+                .iter()
+                .fold(0, |size, &byte| size << 7 | u64::from(byte & 0x7f));
             let footer = if flags & 0x10 == 0 { 0 } else { HEADER };
             HEADER + size + footer
         }
@@ -73,16 +81,31 @@ mod tests {
     fn layer3_lengths() {
         assert_eq!(layer3_frame_length(&[0xff, 0xfb, 0x90, 0x00]), Some(417));
         assert_eq!(layer3_frame_length(&[0xff, 0xfb, 0x92, 0x00]), Some(418));
-        assert_eq!(layer3_frame_length(&[0xff, 0xf3, 0x80, 0x00]), Some(208), "MPEG-2, 64 kbit/s, 22.05 kHz");
-        assert_eq!(layer3_frame_length(&[0xff, 0xfb, 0x00, 0x00]), None, "free format");
+        assert_eq!(
+            layer3_frame_length(&[0xff, 0xf3, 0x80, 0x00]),
+            Some(208),
+            "MPEG-2, 64 kbit/s, 22.05 kHz"
+        );
+        assert_eq!(
+            layer3_frame_length(&[0xff, 0xfb, 0x00, 0x00]),
+            None,
+            "free format"
+        );
         assert_eq!(layer3_frame_length(&[0xff, 0xfd, 0x90, 0x00]), None, "layer II");
         assert_eq!(layer3_frame_length(&[0xff, 0xfb]), None);
     }
 
     #[test]
     fn adts_lengths() {
-        assert_eq!(adts_frame_length(&[0xff, 0xf1, 0x50, 0x80, 0x0c, 0x9f, 0xfc]), Some(100));
-        assert_eq!(adts_frame_length(&[0xff, 0xf1, 0x50, 0x80, 0x00, 0xff, 0xfc]), None, "shorter than its header");
+        assert_eq!(
+            adts_frame_length(&[0xff, 0xf1, 0x50, 0x80, 0x0c, 0x9f, 0xfc]),
+            Some(100)
+        );
+        assert_eq!(
+            adts_frame_length(&[0xff, 0xf1, 0x50, 0x80, 0x00, 0xff, 0xfc]),
+            None,
+            "shorter than its header"
+        );
         assert_eq!(adts_frame_length(&[0xff, 0xfb, 0x90, 0x00, 0, 0]), None);
     }
 

@@ -20,11 +20,19 @@ impl PlaylistKind {
     }
 
     pub(super) fn is_pls(head: &[u8]) -> bool {
-        trimmed(head).get(..10).is_some_and(|start| start.eq_ignore_ascii_case(b"[playlist]"))
+        trimmed(head)
+            .get(..10)
+            .is_some_and(|start| start.eq_ignore_ascii_case(b"[playlist]"))
     }
 
     pub(super) fn is_plain(head: &[u8]) -> bool {
-        std::str::from_utf8(trimmed(head).split(|&byte| byte == b'\n').next().unwrap_or_default()).is_ok_and(is_link)
+        std::str::from_utf8(
+            trimmed(head)
+                .split(|&byte| byte == b'\n')
+                .next()
+                .unwrap_or_default(),
+        )
+        .is_ok_and(is_link)
     }
 }
 
@@ -40,7 +48,11 @@ pub(super) fn first_link(kind: PlaylistKind, text: &str) -> Result<(String, Opti
         }
         PlaylistKind::M3u => m3u(text),
         PlaylistKind::Pls => pls(text),
-        PlaylistKind::Plain => text.lines().map(str::trim).find(|line| is_link(line)).map(|link| (link, None)),
+        PlaylistKind::Plain => text
+            .lines()
+            .map(str::trim)
+            .find(|line| is_link(line))
+            .map(|link| (link, None)),
     };
     let (link, title) = found.ok_or(AudioError::EmptyPlaylist)?;
     let title = title.map(str::trim).filter(|title| !title.is_empty());
@@ -69,22 +81,32 @@ fn pls(text: &str) -> Option<(&str, Option<&str>)> {
             let key = key.trim();
             let prefix = key.get(..name.len())?;
             let number = key.get(name.len()..)?.parse::<u32>().ok()?;
-            prefix.eq_ignore_ascii_case(name).then_some((number, value.trim()))
+            prefix
+                .eq_ignore_ascii_case(name)
+                .then_some((number, value.trim()))
         })
     };
-    let (number, link) = entries("File").filter(|(_, link)| is_link(link)).min_by_key(|&(number, _)| number)?;
-    let title = entries("Title").find(|&(other, _)| other == number).map(|(_, title)| title);
+    let (number, link) = entries("File")
+        .filter(|(_, link)| is_link(link))
+        .min_by_key(|&(number, _)| number)?;
+    let title = entries("Title")
+        .find(|&(other, _)| other == number)
+        .map(|(_, title)| title);
     Some((link, title))
 }
 
 fn is_link(text: &str) -> bool {
     ["http://", "https://", "icy://"].iter().any(|scheme| {
-        text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)) && text.len() > scheme.len()
+        text.get(..scheme.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+            && text.len() > scheme.len()
     })
 }
 
 fn trimmed(head: &[u8]) -> &[u8] {
-    head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start()
+    head.strip_prefix(b"\xef\xbb\xbf")
+        .unwrap_or(head)
+        .trim_ascii_start()
 }
 
 #[cfg(test)]
@@ -99,30 +121,53 @@ mod tests {
     #[test]
     fn m3u_takes_the_first_usable_link_with_its_title() {
         let text = "#EXTM3U\r\n#EXTINF:10,Local\r\nmusic.mp3\r\n#EXTINF:-1 x=\"1\",Radio One \r\nhttps://r.example/1\r\n";
-        assert_eq!(link(PlaylistKind::M3u, text), Some(("https://r.example/1".into(), Some("Radio One".into()))));
-        assert_eq!(link(PlaylistKind::M3u, "#EXTINF:1,A\na.mp3\nhttp://x/y"), Some(("http://x/y".into(), None)));
-        assert_eq!(first_link(PlaylistKind::M3u, "#EXTM3U\nmusic.mp3"), Err(AudioError::EmptyPlaylist));
+        assert_eq!(
+            link(PlaylistKind::M3u, text),
+            Some(("https://r.example/1".into(), Some("Radio One".into())))
+        );
+        assert_eq!(
+            link(PlaylistKind::M3u, "#EXTINF:1,A\na.mp3\nhttp://x/y"),
+            Some(("http://x/y".into(), None))
+        );
+        assert_eq!(
+            first_link(PlaylistKind::M3u, "#EXTM3U\nmusic.mp3"),
+            Err(AudioError::EmptyPlaylist)
+        );
     }
 
     #[test]
     fn hls_is_refused_clearly() {
         let text = "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nhttp://x/segment.ts\n";
-        assert_eq!(first_link(PlaylistKind::M3u, text), Err(AudioError::NotSupportedYet { what: "HLS" }));
+        assert_eq!(
+            first_link(PlaylistKind::M3u, text),
+            Err(AudioError::NotSupportedYet { what: "HLS" })
+        );
     }
 
     #[test]
     fn pls_takes_the_lowest_number() {
         let text = "[playlist]\nNumberOfEntries=3\nFile10=http://x/10\nFile2=http://x/2\nTitle2= Two\nFile1=c:\\a.mp3\n";
-        assert_eq!(link(PlaylistKind::Pls, text), Some(("http://x/2".into(), Some("Two".into()))));
-        assert_eq!(first_link(PlaylistKind::Pls, "[playlist]\n"), Err(AudioError::EmptyPlaylist));
+        assert_eq!(
+            link(PlaylistKind::Pls, text),
+            Some(("http://x/2".into(), Some("Two".into())))
+        );
+        assert_eq!(
+            first_link(PlaylistKind::Pls, "[playlist]\n"),
+            Err(AudioError::EmptyPlaylist)
+        );
     }
 
     #[test]
     fn plain_link() {
-        assert!(PlaylistKind::is_plain(b"\xef\xbb\xbf icy://r.example:8000/\nmore"));
+        assert!(PlaylistKind::is_plain(
+            b"\xef\xbb\xbf icy://r.example:8000/\nmore"
+        ));
         assert!(!PlaylistKind::is_plain(b"https://"));
         assert!(!PlaylistKind::is_plain(b"see http://x"));
-        assert_eq!(link(PlaylistKind::Plain, "HTTP://x/y  \n"), Some(("HTTP://x/y".into(), None)));
+        assert_eq!(
+            link(PlaylistKind::Plain, "HTTP://x/y  \n"),
+            Some(("HTTP://x/y".into(), None))
+        );
     }
 
     proptest! {

@@ -30,8 +30,16 @@ pub(super) fn read(reader: &mut dyn FormatReader, track_id: u32) -> Tags {
 
 impl Tags {
     fn add(&mut self, revision: &MetadataRevision, track_id: u32) {
-        let of_track = revision.per_track.iter().filter(|track| track.track_id == u64::from(track_id));
-        for tag in revision.media.tags.iter().chain(of_track.flat_map(|track| &track.metadata.tags)) {
+        let of_track = revision
+            .per_track
+            .iter()
+            .filter(|track| track.track_id == u64::from(track_id));
+        for tag in revision
+            .media
+            .tags
+            .iter()
+            .chain(of_track.flat_map(|track| &track.metadata.tags))
+        {
             let (slot, value) = match &tag.std {
                 Some(StandardTag::TrackTitle(value)) => (&mut self.title, value.to_string()),
                 Some(StandardTag::Artist(value)) => (&mut self.author, value.to_string()),
@@ -41,7 +49,11 @@ impl Tags {
                     None => continue,
                 },
             };
-            let value: String = value.trim_matches(['\0', ' ', '\n', '\r', '\t']).chars().take(MAX_CHARS).collect();
+            let value: String = value
+                .trim_matches(['\0', ' ', '\n', '\r', '\t'])
+                .chars()
+                .take(MAX_CHARS)
+                .collect();
             if slot.is_none() && !value.is_empty() {
                 *slot = Some(value);
             }
