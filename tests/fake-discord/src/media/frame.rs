@@ -48,11 +48,6 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Whether a packet ends as an encrypted frame does.
-pub(crate) fn is_encrypted(bytes: &[u8]) -> bool {
-    Frame::parse(bytes).is_some()
-}
-
 /// The unsigned LEB128 number that fills `bytes` exactly; `None` past 32 bits.
 fn uleb128(bytes: &[u8]) -> Option<u32> {
     let (last, leading) = bytes.split_last()?;
@@ -218,13 +213,11 @@ pub(crate) mod tests {
 
     #[test]
     fn plain_packets_are_not_frames() {
-        assert!(!is_encrypted(&SILENCE));
-        assert!(!is_encrypted(&[]));
-        assert!(!is_encrypted(&[0xFA, 0xFA]));
-        assert!(!is_encrypted(&[
-            0xF8, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 3, 0xFA, 0xFA
-        ]));
-        assert!(!is_encrypted(&[0; 100]));
+        assert!(Frame::parse(&SILENCE).is_none());
+        assert!(Frame::parse(&[]).is_none());
+        assert!(Frame::parse(&[0xFA, 0xFA]).is_none());
+        assert!(Frame::parse(&[0xF8, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 3, 0xFA, 0xFA]).is_none());
+        assert!(Frame::parse(&[0; 100]).is_none());
     }
 
     proptest::proptest! {

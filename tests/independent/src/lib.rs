@@ -1,1 +1,0 @@
-//! lavalink-independent-tests
