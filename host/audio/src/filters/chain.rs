@@ -45,12 +45,23 @@ impl FilterChain {
         let chain = Self {
             low_pass: filters.low_pass.and_then(|it| LowPass::new(it.smoothing)),
             channel_mix: filters.channel_mix.as_ref().and_then(channel_mix),
-            rotation: filters.rotation.and_then(|it| Rotation::new(it.rotation_hz, rate)),
+            rotation: filters
+                .rotation
+                .and_then(|it| Rotation::new(it.rotation_hz, rate)),
             distortion: filters.distortion.as_ref().and_then(distortion),
-            vibrato: filters.vibrato.and_then(|it| Vibrato::new(it.frequency, it.depth, rate)),
-            tremolo: filters.tremolo.and_then(|it| Tremolo::new(it.frequency, it.depth, rate)),
-            timescale: filters.timescale.and_then(|it| Timescale::new(it.speed, it.pitch, it.rate, rate)),
-            karaoke: filters.karaoke.as_ref().and_then(|it| Karaoke::new(&karaoke_settings(it), rate)),
+            vibrato: filters
+                .vibrato
+                .and_then(|it| Vibrato::new(it.frequency, it.depth, rate)),
+            tremolo: filters
+                .tremolo
+                .and_then(|it| Tremolo::new(it.frequency, it.depth, rate)),
+            timescale: filters
+                .timescale
+                .and_then(|it| Timescale::new(it.speed, it.pitch, it.rate, rate)),
+            karaoke: filters
+                .karaoke
+                .as_ref()
+                .and_then(|it| Karaoke::new(&karaoke_settings(it), rate)),
             equalizer: filters.gains().and_then(|gains| Equalizer::new(&gains, rate)),
             volume: filters.volume.and_then(Volume::new),
         };
@@ -77,7 +88,11 @@ impl FilterChain {
     /// the input; full scale is ±1, which only some filters limit to.
     pub fn process(&mut self, samples: &mut Vec<f32>) {
         for sample in samples.iter_mut() {
-            *sample = if sample.is_nan() { 0.0 } else { sample.clamp(-HEADROOM, HEADROOM) };
+            *sample = if sample.is_nan() {
+                0.0
+            } else {
+                sample.clamp(-HEADROOM, HEADROOM)
+            };
         }
         if let Some(filter) = &mut self.low_pass {
             filter.process(samples);
@@ -152,9 +167,21 @@ impl FilterChain {
 }
 
 fn channel_mix(settings: &settings::ChannelMix) -> Option<ChannelMix> {
-    let settings::ChannelMix { left_to_left, left_to_right, right_to_left, right_to_right } = *settings;
-    let mix = ChannelMix { left_to_left, left_to_right, right_to_left, right_to_right };
-    let is_finite = [left_to_left, left_to_right, right_to_left, right_to_right].iter().all(|it| it.is_finite());
+    let settings::ChannelMix {
+        left_to_left,
+        left_to_right,
+        right_to_left,
+        right_to_right,
+    } = *settings;
+    let mix = ChannelMix {
+        left_to_left,
+        left_to_right,
+        right_to_left,
+        right_to_right,
+    };
+    let is_finite = [left_to_left, left_to_right, right_to_left, right_to_right]
+        .iter()
+        .all(|it| it.is_finite());
     (is_finite && !mix.is_off()).then_some(mix)
 }
 

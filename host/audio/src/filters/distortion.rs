@@ -43,7 +43,11 @@ impl Distortion {
         let cosine = self.cos_offset + (sample * self.cos_scale).cos();
         let tangent = self.tan_offset + (sample * self.tan_scale).tan();
         let shaped = self.offset + self.scale * sine * cosine * tangent;
-        if shaped.is_nan() { 0.0 } else { shaped.clamp(-1.0, 1.0) }
+        if shaped.is_nan() {
+            0.0
+        } else {
+            shaped.clamp(-1.0, 1.0)
+        }
     }
 }
 
@@ -75,7 +79,12 @@ mod tests {
 
     #[test]
     fn overflowing_products_become_silence() {
-        let filter = Distortion { offset: f32::MAX, scale: -f32::MAX, sin_offset: 9e37, ..Distortion::OFF };
+        let filter = Distortion {
+            offset: f32::MAX,
+            scale: -f32::MAX,
+            sin_offset: 9e37,
+            ..Distortion::OFF
+        };
         let mut samples = [0.5, -0.5, 0.0, 1.0];
         filter.process(&mut samples);
         assert!(samples.iter().all(|sample| sample.abs() <= 1.0));
@@ -84,6 +93,12 @@ mod tests {
     #[test]
     fn only_the_defaults_are_off() {
         assert!(Distortion::OFF.is_off());
-        assert!(!Distortion { offset: 0.1, ..Distortion::OFF }.is_off());
+        assert!(
+            !Distortion {
+                offset: 0.1,
+                ..Distortion::OFF
+            }
+            .is_off()
+        );
     }
 }

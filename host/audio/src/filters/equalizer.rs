@@ -73,7 +73,11 @@ impl Equalizer {
                 }
             })
             .collect();
-        Some(Self { bands, x1: [0.0; 2], x2: [0.0; 2] })
+        Some(Self {
+            bands,
+            x1: [0.0; 2],
+            x2: [0.0; 2],
+        })
     }
 
     /// Forgets the history of all bands.
@@ -170,7 +174,10 @@ mod tests {
                 // The narrowest band (25 Hz) needs two seconds to settle.
                 let ratio = amplitude(&samples[192_000..], *centre) / 0.15;
                 let expected = f64::from(1.0 + 4.0 * gain);
-                assert!((ratio - expected).abs() < 0.01, "{centre} Hz at {gain}: {ratio} != {expected}");
+                assert!(
+                    (ratio - expected).abs() < 0.01,
+                    "{centre} Hz at {gain}: {ratio} != {expected}"
+                );
             }
         }
     }
@@ -181,7 +188,9 @@ mod tests {
         gains[2] = 0.2;
         gains[9] = -0.15;
         gains[14] = 0.4;
-        let input: Vec<f32> = (0..2000).map(|n| ((n * 7919) % 1999) as f32 / 19_990.0 - 0.05).collect();
+        let input: Vec<f32> = (0..2000)
+            .map(|n| ((n * 7919) % 1999) as f32 / 19_990.0 - 0.05)
+            .collect();
         let mut output = input.clone();
         let mut equalizer = Equalizer::new(&gains, 48_000).expect("on");
         for piece in output.chunks_mut(190) {
@@ -199,7 +208,10 @@ mod tests {
             }
         }
         for (n, expected) in expected.iter().enumerate() {
-            assert!((f64::from(output[2 * n]) - 4.0 * expected).abs() < 1e-6, "frame {n}");
+            assert!(
+                (f64::from(output[2 * n]) - 4.0 * expected).abs() < 1e-6,
+                "frame {n}"
+            );
         }
     }
 
@@ -223,7 +235,10 @@ mod tests {
     fn other_rates_stay_stable() {
         for rate in [8_000, 22_050, 44_100, 96_000] {
             let mut equalizer = Equalizer::new(&[0.25; BANDS], rate).expect("on");
-            assert!(equalizer.bands.iter().all(|band| band.beta.abs() < 1.0), "{rate} Hz");
+            assert!(
+                equalizer.bands.iter().all(|band| band.beta.abs() < 1.0),
+                "{rate} Hz"
+            );
             let mut samples = sine(1000.0, 0.1, 4800);
             equalizer.process(&mut samples);
             assert!(samples.iter().all(|sample| sample.is_finite()));

@@ -33,8 +33,16 @@ pub(super) struct Karaoke {
 impl Karaoke {
     /// `None` when a setting is not finite.
     pub(super) fn new(settings: &Settings, sample_rate_hz: u32) -> Option<Self> {
-        let Settings { level, mono_level, filter_band, filter_width } = *settings;
-        if ![level, mono_level, filter_band, filter_width].iter().all(|value| value.is_finite()) {
+        let Settings {
+            level,
+            mono_level,
+            filter_band,
+            filter_width,
+        } = *settings;
+        if ![level, mono_level, filter_band, filter_width]
+            .iter()
+            .all(|value| value.is_finite())
+        {
             return None;
         }
         let turn = TAU / f64::from(sample_rate_hz);
@@ -46,7 +54,15 @@ impl Karaoke {
         let ratio = 4.0 * c / ((1.0 + c) * (1.0 + c)) * cosine * cosine;
         let a = (1.0 - ratio).max(0.0).sqrt() * (1.0 - c);
         let level = f64::from(level);
-        Some(Self { level, band_level: f64::from(mono_level) * level, a, b, c, y1: 0.0, y2: 0.0 })
+        Some(Self {
+            level,
+            band_level: f64::from(mono_level) * level,
+            a,
+            b,
+            c,
+            y1: 0.0,
+            y2: 0.0,
+        })
     }
 
     /// Forgets the resonator's history.
@@ -75,8 +91,12 @@ mod tests {
     use super::*;
     use crate::filters::signal::{amplitude, sine};
 
-    const DEFAULTS: Settings =
-        Settings { level: 1.0, mono_level: 1.0, filter_band: 220.0, filter_width: 100.0 };
+    const DEFAULTS: Settings = Settings {
+        level: 1.0,
+        mono_level: 1.0,
+        filter_band: 220.0,
+        filter_width: 100.0,
+    };
 
     /// Gain of the resonator at `hz`, from its transfer function a / (1 + b/z + c/z^2).
     fn resonator_gain(settings: &Settings, hz: f64) -> f64 {
@@ -93,21 +113,32 @@ mod tests {
     fn centred_sound_leaves_only_the_band() {
         for hz in [60.0, 220.0, 440.0, 1000.0, 5000.0] {
             let mut samples = sine(hz, 0.5, 96_000);
-            Karaoke::new(&DEFAULTS, 48_000).expect("finite").process(&mut samples);
+            Karaoke::new(&DEFAULTS, 48_000)
+                .expect("finite")
+                .process(&mut samples);
             let ratio = amplitude(&samples[96_000..], hz) / 0.5;
             let expected = resonator_gain(&DEFAULTS, hz);
             assert!((ratio - expected).abs() < 0.002, "{hz} Hz: {ratio} != {expected}");
         }
         assert!(resonator_gain(&DEFAULTS, 5000.0) < 0.01, "high voices vanish");
-        assert!((resonator_gain(&DEFAULTS, 220.0) - 1.0).abs() < 0.02, "the band stays");
+        assert!(
+            (resonator_gain(&DEFAULTS, 220.0) - 1.0).abs() < 0.02,
+            "the band stays"
+        );
     }
 
     #[test]
     fn side_sound_doubles() {
         let mut samples: Vec<f32> = sine(1000.0, 0.25, 4_800);
-        samples.iter_mut().skip(1).step_by(2).for_each(|right| *right = -*right);
+        samples
+            .iter_mut()
+            .skip(1)
+            .step_by(2)
+            .for_each(|right| *right = -*right);
         let before = samples.clone();
-        Karaoke::new(&DEFAULTS, 48_000).expect("finite").process(&mut samples);
+        Karaoke::new(&DEFAULTS, 48_000)
+            .expect("finite")
+            .process(&mut samples);
         for (after, before) in samples.iter().zip(before) {
             assert!((after - 2.0 * before).abs() < 1e-6);
         }
@@ -115,13 +146,26 @@ mod tests {
 
     #[test]
     fn extreme_bands_stay_finite() {
-        for (band, width) in [(0.0, 0.0), (220.0, -500.0), (1e9, 1e9), (-5.0, f32::MAX), (24_000.0, 0.001)] {
-            let settings =
-                Settings { level: f32::MAX, mono_level: f32::MAX, filter_band: band, filter_width: width };
+        for (band, width) in [
+            (0.0, 0.0),
+            (220.0, -500.0),
+            (1e9, 1e9),
+            (-5.0, f32::MAX),
+            (24_000.0, 0.001),
+        ] {
+            let settings = Settings {
+                level: f32::MAX,
+                mono_level: f32::MAX,
+                filter_band: band,
+                filter_width: width,
+            };
             let mut filter = Karaoke::new(&settings, 48_000).expect("finite");
             let mut samples = sine(220.0, 1.0, 20_000);
             filter.process(&mut samples);
-            assert!(samples.iter().all(|sample| sample.is_finite()), "band {band}, width {width}");
+            assert!(
+                samples.iter().all(|sample| sample.is_finite()),
+                "band {band}, width {width}"
+            );
         }
     }
 }

@@ -14,7 +14,10 @@ pub(super) struct Lfo {
 impl Lfo {
     /// Starts at phase 0. `frequency_hz` may be negative (turns backwards).
     pub(super) fn new(frequency_hz: f64, sample_rate_hz: u32) -> Self {
-        Self { phase: 0.0, step: (frequency_hz / f64::from(sample_rate_hz)).fract() }
+        Self {
+            phase: 0.0,
+            step: (frequency_hz / f64::from(sample_rate_hz)).fract(),
+        }
     }
 
     /// Sine of the current phase, then advances by one frame.

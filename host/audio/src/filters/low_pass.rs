@@ -17,7 +17,10 @@ impl LowPass {
     /// `None` when `smoothing` is 1 or less (off).
     pub(super) fn new(smoothing: f32) -> Option<Self> {
         let is_on = smoothing.is_finite() && smoothing > OFF_UP_TO;
-        is_on.then(|| Self { coefficient: 1.0 / f64::from(smoothing), state: None })
+        is_on.then(|| Self {
+            coefficient: 1.0 / f64::from(smoothing),
+            state: None,
+        })
     }
 
     /// The next sample seeds the smoothing anew.
@@ -26,7 +29,9 @@ impl LowPass {
     }
 
     pub(super) fn process(&mut self, samples: &mut [f32]) {
-        let Some(first) = samples.first_chunk::<2>() else { return };
+        let Some(first) = samples.first_chunk::<2>() else {
+            return;
+        };
         let mut state = self.state.unwrap_or(first.map(f64::from));
         for frame in samples.chunks_exact_mut(2) {
             for (value, sample) in state.iter_mut().zip(frame) {
@@ -49,7 +54,10 @@ mod tests {
             let mut samples = sine(hz, 0.5, 96_000);
             LowPass::new(smoothing).expect("on").process(&mut samples);
             let ratio = amplitude(&samples[96_000..], hz) / 0.5;
-            assert!((ratio - std::f64::consts::FRAC_1_SQRT_2).abs() < 0.01, "smoothing {smoothing}: {ratio}");
+            assert!(
+                (ratio - std::f64::consts::FRAC_1_SQRT_2).abs() < 0.01,
+                "smoothing {smoothing}: {ratio}"
+            );
         }
     }
 

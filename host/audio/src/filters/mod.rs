@@ -30,7 +30,11 @@ const BOUND: f64 = 1024.0;
 
 /// Narrows to f32, limited to ±[`BOUND`], with 0 for NaN.
 fn bounded(value: f64) -> f32 {
-    if value.is_nan() { 0.0 } else { value.clamp(-BOUND, BOUND) as f32 }
+    if value.is_nan() {
+        0.0
+    } else {
+        value.clamp(-BOUND, BOUND) as f32
+    }
 }
 
 /// Turns values too small to hear into 0, so that decaying feedback never reaches the denormal

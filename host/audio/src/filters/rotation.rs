@@ -12,7 +12,9 @@ impl Rotation {
     /// `None` at 0 Hz (off). Negative frequencies turn the other way.
     pub(super) fn new(rotation_hz: f64, sample_rate_hz: u32) -> Option<Self> {
         let is_on = rotation_hz.is_finite() && rotation_hz != 0.0;
-        is_on.then(|| Self { lfo: Lfo::new(rotation_hz, sample_rate_hz) })
+        is_on.then(|| Self {
+            lfo: Lfo::new(rotation_hz, sample_rate_hz),
+        })
     }
 
     pub(super) fn process(&mut self, samples: &mut [f32]) {
@@ -37,8 +39,14 @@ mod tests {
             filter.process(&mut samples);
             for (n, pair) in samples.chunks_exact(2).enumerate() {
                 let sine = (TAU * hz * n as f64 / 48_000.0).sin();
-                assert!((f64::from(pair[0]) - 0.5 * (sine + 1.0) / 2.0).abs() < 1e-6, "{hz} Hz, frame {n}");
-                assert!((f64::from(pair[1]) - 0.5 * (1.0 - sine) / 2.0).abs() < 1e-6, "{hz} Hz, frame {n}");
+                assert!(
+                    (f64::from(pair[0]) - 0.5 * (sine + 1.0) / 2.0).abs() < 1e-6,
+                    "{hz} Hz, frame {n}"
+                );
+                assert!(
+                    (f64::from(pair[1]) - 0.5 * (1.0 - sine) / 2.0).abs() < 1e-6,
+                    "{hz} Hz, frame {n}"
+                );
             }
         }
     }

@@ -64,14 +64,26 @@ mod tests {
         let mut filter = Tremolo::new(1.0, 1.0, 48_000).expect("on");
         let mut samples = vec![1.0f32; 96_000];
         filter.process(&mut samples);
-        assert!((samples[24_000] - 1.0).abs() < 1e-6, "a quarter turn is the loudest point");
-        assert!(samples[72_000].abs() < 1e-6, "three quarters are the quietest point");
+        assert!(
+            (samples[24_000] - 1.0).abs() < 1e-6,
+            "a quarter turn is the loudest point"
+        );
+        assert!(
+            samples[72_000].abs() < 1e-6,
+            "three quarters are the quietest point"
+        );
     }
 
     #[test]
     fn refuses_what_the_original_refuses() {
-        for (frequency, depth) in [(0.0, 0.5), (-1.0, 0.5), (2.0, 0.0), (2.0, 1.1), (2.0, -0.1), (f32::NAN, 0.5)]
-        {
+        for (frequency, depth) in [
+            (0.0, 0.5),
+            (-1.0, 0.5),
+            (2.0, 0.0),
+            (2.0, 1.1),
+            (2.0, -0.1),
+            (f32::NAN, 0.5),
+        ] {
             assert!(Tremolo::new(frequency, depth, 48_000).is_none());
         }
         assert!(Tremolo::new(2.0, f32::NAN, 48_000).is_none());

@@ -50,21 +50,47 @@ pub fn validate(filters: &Filters) -> Result<(), FilterError> {
         let is_valid = (0.0..=volume::MAX).contains(&volume);
         check(is_valid, "volume", "volume", volume.into(), "within 0 and 5")?;
     }
-    filters.check_bands().map_err(|error| FilterError::UnknownBand { band: error.band })?;
+    filters
+        .check_bands()
+        .map_err(|error| FilterError::UnknownBand { band: error.band })?;
     if let Some(filter) = filters.timescale.filter(|it| it.is_enabled()) {
         check_timescale(filter.speed, filter.pitch, filter.rate)?;
     }
     if let Some(filter) = filters.tremolo.filter(|it| it.is_enabled()) {
         let is_valid = tremolo::is_frequency(filter.frequency);
-        check(is_valid, "tremolo", "frequency", filter.frequency.into(), "above 0")?;
+        check(
+            is_valid,
+            "tremolo",
+            "frequency",
+            filter.frequency.into(),
+            "above 0",
+        )?;
         let is_valid = tremolo::is_depth(filter.depth);
-        check(is_valid, "tremolo", "depth", filter.depth.into(), "within 0 and 1")?;
+        check(
+            is_valid,
+            "tremolo",
+            "depth",
+            filter.depth.into(),
+            "within 0 and 1",
+        )?;
     }
     if let Some(filter) = filters.vibrato.filter(|it| it.is_enabled()) {
         let is_valid = vibrato::is_frequency(filter.frequency);
-        check(is_valid, "vibrato", "frequency", filter.frequency.into(), "above 0 and at most 14")?;
+        check(
+            is_valid,
+            "vibrato",
+            "frequency",
+            filter.frequency.into(),
+            "above 0 and at most 14",
+        )?;
         let is_valid = vibrato::is_depth(filter.depth);
-        check(is_valid, "vibrato", "depth", filter.depth.into(), "within 0 and 1")?;
+        check(
+            is_valid,
+            "vibrato",
+            "depth",
+            filter.depth.into(),
+            "within 0 and 1",
+        )?;
     }
     Ok(())
 }
@@ -80,7 +106,13 @@ fn check_timescale(speed: f64, pitch: f64, rate: f64) -> Result<(), FilterError>
         ("speed * rate", ratios.duration_divisor),
     ];
     for (field, value) in terms {
-        check(RATIOS.contains(&value), "timescale", field, value, "within 0.01 and 100")?;
+        check(
+            RATIOS.contains(&value),
+            "timescale",
+            field,
+            value,
+            "within 0.01 and 100",
+        )?;
     }
     Ok(())
 }
@@ -97,30 +129,81 @@ fn check_finite(filters: &Filters) -> Result<(), FilterError> {
         add("equalizer", &[("gain", band.gain.into())]);
     }
     if let Some(it) = &filters.karaoke {
-        add("karaoke", &[("level", it.level.into()), ("monoLevel", it.mono_level.into())]);
-        add("karaoke", &[("filterBand", it.filter_band.into()), ("filterWidth", it.filter_width.into())]);
+        add(
+            "karaoke",
+            &[("level", it.level.into()), ("monoLevel", it.mono_level.into())],
+        );
+        add(
+            "karaoke",
+            &[
+                ("filterBand", it.filter_band.into()),
+                ("filterWidth", it.filter_width.into()),
+            ],
+        );
     }
     if let Some(it) = &filters.timescale {
-        add("timescale", &[("speed", it.speed), ("pitch", it.pitch), ("rate", it.rate)]);
+        add(
+            "timescale",
+            &[("speed", it.speed), ("pitch", it.pitch), ("rate", it.rate)],
+        );
     }
     if let Some(it) = &filters.tremolo {
-        add("tremolo", &[("frequency", it.frequency.into()), ("depth", it.depth.into())]);
+        add(
+            "tremolo",
+            &[("frequency", it.frequency.into()), ("depth", it.depth.into())],
+        );
     }
     if let Some(it) = &filters.vibrato {
-        add("vibrato", &[("frequency", it.frequency.into()), ("depth", it.depth.into())]);
+        add(
+            "vibrato",
+            &[("frequency", it.frequency.into()), ("depth", it.depth.into())],
+        );
     }
     if let Some(it) = &filters.distortion {
-        add("distortion", &[("sinOffset", it.sin_offset.into()), ("sinScale", it.sin_scale.into())]);
-        add("distortion", &[("cosOffset", it.cos_offset.into()), ("cosScale", it.cos_scale.into())]);
-        add("distortion", &[("tanOffset", it.tan_offset.into()), ("tanScale", it.tan_scale.into())]);
-        add("distortion", &[("offset", it.offset.into()), ("scale", it.scale.into())]);
+        add(
+            "distortion",
+            &[
+                ("sinOffset", it.sin_offset.into()),
+                ("sinScale", it.sin_scale.into()),
+            ],
+        );
+        add(
+            "distortion",
+            &[
+                ("cosOffset", it.cos_offset.into()),
+                ("cosScale", it.cos_scale.into()),
+            ],
+        );
+        add(
+            "distortion",
+            &[
+                ("tanOffset", it.tan_offset.into()),
+                ("tanScale", it.tan_scale.into()),
+            ],
+        );
+        add(
+            "distortion",
+            &[("offset", it.offset.into()), ("scale", it.scale.into())],
+        );
     }
     if let Some(it) = &filters.rotation {
         add("rotation", &[("rotationHz", it.rotation_hz)]);
     }
     if let Some(it) = &filters.channel_mix {
-        add("channelMix", &[("leftToLeft", it.left_to_left.into()), ("leftToRight", it.left_to_right.into())]);
-        add("channelMix", &[("rightToLeft", it.right_to_left.into()), ("rightToRight", it.right_to_right.into())]);
+        add(
+            "channelMix",
+            &[
+                ("leftToLeft", it.left_to_left.into()),
+                ("leftToRight", it.left_to_right.into()),
+            ],
+        );
+        add(
+            "channelMix",
+            &[
+                ("rightToLeft", it.right_to_left.into()),
+                ("rightToRight", it.right_to_right.into()),
+            ],
+        );
     }
     if let Some(it) = &filters.low_pass {
         add("lowPass", &[("smoothing", it.smoothing.into())]);
@@ -138,7 +221,16 @@ fn check(
     value: f64,
     allowed: &'static str,
 ) -> Result<(), FilterError> {
-    if is_valid { Ok(()) } else { Err(FilterError::OutOfRange { filter, field, value, allowed }) }
+    if is_valid {
+        Ok(())
+    } else {
+        Err(FilterError::OutOfRange {
+            filter,
+            field,
+            value,
+            allowed,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -155,16 +247,31 @@ mod tests {
         for (json, start) in [
             (r#"{"volume":5.01}"#, "filter volume: volume is 5.01"),
             (r#"{"volume":-0.1}"#, "filter volume: volume is -0.1"),
-            (r#"{"equalizer":[{"band":0},{"band":15,"gain":0.1}]}"#, "filter equalizer: band is 15"),
+            (
+                r#"{"equalizer":[{"band":0},{"band":15,"gain":0.1}]}"#,
+                "filter equalizer: band is 15",
+            ),
             (r#"{"equalizer":[{"band":-1}]}"#, "filter equalizer: band is -1"),
             (r#"{"timescale":{"speed":0}}"#, "filter timescale: speed is 0"),
             (r#"{"timescale":{"pitch":-1}}"#, "filter timescale: pitch is -1"),
-            (r#"{"timescale":{"speed":1000}}"#, "filter timescale: speed / pitch is 1000"),
-            (r#"{"timescale":{"rate":0.001}}"#, "filter timescale: pitch * rate is 0.001"),
-            (r#"{"timescale":{"speed":50,"pitch":1,"rate":50}}"#, "filter timescale: speed * rate is 2500"),
+            (
+                r#"{"timescale":{"speed":1000}}"#,
+                "filter timescale: speed / pitch is 1000",
+            ),
+            (
+                r#"{"timescale":{"rate":0.001}}"#,
+                "filter timescale: pitch * rate is 0.001",
+            ),
+            (
+                r#"{"timescale":{"speed":50,"pitch":1,"rate":50}}"#,
+                "filter timescale: speed * rate is 2500",
+            ),
             (r#"{"tremolo":{"frequency":0}}"#, "filter tremolo: frequency is 0"),
             (r#"{"tremolo":{"depth":1.5}}"#, "filter tremolo: depth is 1.5"),
-            (r#"{"vibrato":{"frequency":15}}"#, "filter vibrato: frequency is 15"),
+            (
+                r#"{"vibrato":{"frequency":15}}"#,
+                "filter vibrato: frequency is 15",
+            ),
             (r#"{"vibrato":{"depth":-0.5}}"#, "filter vibrato: depth is -0.5"),
         ] {
             let message = refused(json);
@@ -189,16 +296,27 @@ mod tests {
     fn refuses_numbers_that_are_none() {
         let spoil: [(&str, fn(&mut Filters)); 5] = [
             ("volume", |filters| filters.volume = Some(f32::NAN)),
-            ("smoothing", |filters| filters.low_pass.get_or_insert_default().smoothing = f32::INFINITY),
-            ("filterBand", |filters| filters.karaoke.get_or_insert_default().filter_band = f32::NAN),
-            ("tanScale", |filters| filters.distortion.get_or_insert_default().tan_scale = f32::NAN),
-            ("rate", |filters| filters.timescale.get_or_insert_default().rate = f64::INFINITY),
+            ("smoothing", |filters| {
+                filters.low_pass.get_or_insert_default().smoothing = f32::INFINITY
+            }),
+            ("filterBand", |filters| {
+                filters.karaoke.get_or_insert_default().filter_band = f32::NAN
+            }),
+            ("tanScale", |filters| {
+                filters.distortion.get_or_insert_default().tan_scale = f32::NAN
+            }),
+            ("rate", |filters| {
+                filters.timescale.get_or_insert_default().rate = f64::INFINITY
+            }),
         ];
         for (name, spoil) in spoil {
             let mut filters = Filters::default();
             spoil(&mut filters);
             let error = validate(&filters).expect_err(name);
-            assert!(matches!(error, FilterError::NotFinite { field, .. } if field == name), "{error}");
+            assert!(
+                matches!(error, FilterError::NotFinite { field, .. } if field == name),
+                "{error}"
+            );
         }
     }
 }

@@ -70,7 +70,11 @@ impl Vibrato {
                 index = if index + 1 == length { 0 } else { index + 1 };
             }
             self.ring[self.write] = [frame[0], frame[1]];
-            self.write = if self.write + 1 == length { 0 } else { self.write + 1 };
+            self.write = if self.write + 1 == length {
+                0
+            } else {
+                self.write + 1
+            };
             frame[0] = hermite(fraction, points[0]);
             frame[1] = hermite(fraction, points[1]);
         }
@@ -87,20 +91,27 @@ mod tests {
     fn delay_follows_the_formula() {
         let (frequency, depth) = (5.0, 0.7);
         let mut filter = Vibrato::new(frequency as f32, depth as f32, 48_000).expect("on");
-        let mut samples: Vec<f32> =
-            (0..9600).flat_map(|n| [n as f32 / 16_384.0, n as f32 / -16_384.0]).collect();
+        let mut samples: Vec<f32> = (0..9600)
+            .flat_map(|n| [n as f32 / 16_384.0, n as f32 / -16_384.0])
+            .collect();
         filter.process(&mut samples);
         for (n, pair) in samples.chunks_exact(2).enumerate().skip(200) {
             let lfo = ((TAU * frequency * n as f64 / 48_000.0).sin() + 1.0) / 2.0;
             let expected = (n as f64 - (lfo * depth * 96.0 + 3.0)) / 16_384.0;
-            assert!((f64::from(pair[0]) - expected).abs() < 2e-6, "frame {n}: {} != {expected}", pair[0]);
+            assert!(
+                (f64::from(pair[0]) - expected).abs() < 2e-6,
+                "frame {n}: {} != {expected}",
+                pair[0]
+            );
             assert_eq!(pair[0], -pair[1]);
         }
     }
 
     #[test]
     fn block_size_does_not_matter() {
-        let input: Vec<f32> = (0..4000).map(|n| ((n * 7919) % 1000) as f32 / 1000.0 - 0.5).collect();
+        let input: Vec<f32> = (0..4000)
+            .map(|n| ((n * 7919) % 1000) as f32 / 1000.0 - 0.5)
+            .collect();
         let mut whole = input.clone();
         Vibrato::new(14.0, 1.0, 48_000).expect("on").process(&mut whole);
         let mut pieces = input;
@@ -123,8 +134,14 @@ mod tests {
 
     #[test]
     fn refuses_what_the_original_refuses() {
-        for (frequency, depth) in [(0.0, 0.5), (14.5, 0.5), (-1.0, 0.5), (2.0, 0.0), (2.0, 1.1), (f32::NAN, 0.5)]
-        {
+        for (frequency, depth) in [
+            (0.0, 0.5),
+            (14.5, 0.5),
+            (-1.0, 0.5),
+            (2.0, 0.0),
+            (2.0, 1.1),
+            (f32::NAN, 0.5),
+        ] {
             assert!(Vibrato::new(frequency, depth, 48_000).is_none());
         }
     }

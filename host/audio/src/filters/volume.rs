@@ -28,8 +28,11 @@ impl Volume {
             return None;
         }
         let volume = f64::from(volume);
-        let gain =
-            if volume <= TANGENT_END { (TANGENT_STEP * volume).tan() } else { LINEAR_SLOPE * volume };
+        let gain = if volume <= TANGENT_END {
+            (TANGENT_STEP * volume).tan()
+        } else {
+            LINEAR_SLOPE * volume
+        };
         Some(Self { gain: gain as f32 })
     }
 
@@ -46,11 +49,21 @@ mod tests {
 
     #[test]
     fn follows_the_curve() {
-        for (volume, gain) in [(0.0, 0.0), (0.5, 0.416_93), (1.5, 2.462_14), (2.0, 3.2816), (5.0, 8.204)] {
+        for (volume, gain) in [
+            (0.0, 0.0),
+            (0.5, 0.416_93),
+            (1.5, 2.462_14),
+            (2.0, 3.2816),
+            (5.0, 8.204),
+        ] {
             let filter = Volume::new(volume).expect("on");
             let mut samples = [0.1, -0.1];
             filter.process(&mut samples);
-            assert!((samples[0] - 0.1 * gain).abs() < 1e-5, "volume {volume}: {}", samples[0]);
+            assert!(
+                (samples[0] - 0.1 * gain).abs() < 1e-5,
+                "volume {volume}: {}",
+                samples[0]
+            );
             assert_eq!(samples[1], -samples[0]);
         }
     }

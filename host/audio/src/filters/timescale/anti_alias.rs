@@ -22,13 +22,20 @@ impl AntiAlias {
         let mut weights = [0.0; SIDE + 1];
         for (n, weight) in weights.iter_mut().enumerate() {
             let n = n as f64;
-            let sinc = if n == 0.0 { 2.0 * cutoff } else { (TAU * cutoff * n).sin() / (PI * n) };
+            let sinc = if n == 0.0 {
+                2.0 * cutoff
+            } else {
+                (TAU * cutoff * n).sin() / (PI * n)
+            };
             // Hamming's window, its edge just behind the last tap.
             let window = 0.54 + 0.46 * (PI * n / (SIDE as f64 + 1.0)).cos();
             *weight = sinc * window;
         }
         let sum = weights[0] + 2.0 * weights[1..].iter().sum::<f64>();
-        let mut stage = Self { taps: weights.map(|weight| (weight / sum) as f32), pending: Vec::new() };
+        let mut stage = Self {
+            taps: weights.map(|weight| (weight / sum) as f32),
+            pending: Vec::new(),
+        };
         stage.reset();
         stage
     }

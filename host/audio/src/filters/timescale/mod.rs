@@ -32,7 +32,11 @@ pub(super) struct Ratios {
 
 /// Splits the settings into the factors of the two stages.
 pub(super) fn ratios(speed: f64, pitch: f64, rate: f64) -> Ratios {
-    Ratios { tempo: speed / pitch, rate: pitch * rate, duration_divisor: speed * rate }
+    Ratios {
+        tempo: speed / pitch,
+        rate: pitch * rate,
+        duration_divisor: speed * rate,
+    }
 }
 
 /// One step of the conversion: takes interleaved stereo, appends interleaved stereo.
@@ -64,8 +68,15 @@ impl Timescale {
         if !(speed > 0.0 && pitch > 0.0 && rate > 0.0) {
             return None;
         }
-        let Ratios { tempo, rate, duration_divisor } = ratios(speed, pitch, rate);
-        if ![tempo, rate, duration_divisor].iter().all(|ratio| RATIOS.contains(ratio)) {
+        let Ratios {
+            tempo,
+            rate,
+            duration_divisor,
+        } = ratios(speed, pitch, rate);
+        if ![tempo, rate, duration_divisor]
+            .iter()
+            .all(|ratio| RATIOS.contains(ratio))
+        {
             return None;
         }
         let is_unity = |ratio: f64| (ratio - 1.0).abs() <= UNITY_TOLERANCE;
@@ -83,7 +94,11 @@ impl Timescale {
             stages.push(Box::new(AntiAlias::new(0.5 / rate)));
             stages.push(Box::new(RateChange::new(rate)));
         }
-        (!stages.is_empty()).then(|| Self { stages, scratch: Vec::new(), rest: Vec::new() })
+        (!stages.is_empty()).then(|| Self {
+            stages,
+            scratch: Vec::new(),
+            rest: Vec::new(),
+        })
     }
 
     /// Replaces `samples` by what is ready. Buffers are reused: after the first calls of a size
