@@ -1,2 +1,70 @@
-//! lavalink-rust
-fn main() {}
+//! lavalink-rust: a Lavalink 4 node. Reads the configuration, loads the plugins, serves until it is told to stop.
+
+mod build_info;
+mod cli;
+mod client;
+mod clock;
+mod config;
+mod failure;
+mod load;
+mod log;
+mod media;
+mod node;
+mod player;
+mod plugin_host;
+mod rest;
+mod server;
+mod services;
+mod session;
+mod start;
+mod stats;
+mod websocket;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::Context;
+
+use crate::cli::Invocation;
+use crate::config::{Config, Sources};
+
+/// Worker threads at most: the control plane is small, the media threads need the cores.
+const MAX_WORKERS: usize = 4;
+
+fn main() -> ExitCode {
+    clock::monotonic_ms();
+    let outcome = match cli::parse(std::env::args().skip(1).collect()) {
+        Invocation::Version => print(&format!("{}\n", build_info::describe())),
+        Invocation::Help => print(cli::HELP),
+        Invocation::Run(arguments) => run(arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing can be done about a standard error that is closed.
+            let _closed = writeln!(std::io::stderr(), "lavalink-rust cannot start: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .context("cannot write to standard output")
+}
+
+fn run(arguments: Vec<String>) -> anyhow::Result<()> {
+    let config = Config::load(&Sources::of_process(arguments))?;
+    log::start(&config.logging);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(services::cores().min(MAX_WORKERS))
+        .thread_name("lavalink")
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let outcome = runtime.block_on(start::run(config));
+    // Threads of plugins that still hang must not keep the process.
+    runtime.shutdown_background();
+    outcome
+}

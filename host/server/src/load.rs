@@ -1,0 +1,110 @@
+//! Turns what plugins find into the wire's load results and into playable tracks.
+
+use lavalink_plugin_api::Failure;
+use lavalink_plugins::{Item, Plugins};
+use lavalink_protocol::json::JsonObject;
+use lavalink_protocol::load::{LoadResult, Playlist, PlaylistInfo};
+use lavalink_protocol::track::Track;
+
+use crate::failure;
+use crate::player::{LoadedTrack, plugin_info};
+
+/// What a client asked to play by identifier turned out to be.
+#[derive(Debug)]
+pub enum Playable {
+    /// A track.
+    Track(Box<LoadedTrack>),
+    /// A playlist or search result, which cannot be played as such.
+    Several,
+    /// Nothing.
+    Nothing,
+}
+
+/// Looks an identifier up for `loadtracks`. Failures are a result of their own.
+pub async fn load(plugins: &Plugins, identifier: &str) -> LoadResult {
+    tracing::info!("Got request to load for identifier {identifier:?}");
+    match find(plugins, identifier).await {
+        Ok(result) => {
+            match &result {
+                LoadResult::Track(track) => tracing::info!("Loaded track {}", track.info.title),
+                LoadResult::Playlist(playlist) => tracing::info!("Loaded playlist {}", playlist.info.name),
+                LoadResult::Search(tracks) => {
+                    tracing::info!("Loaded search result with {} tracks", tracks.len())
+                }
+                LoadResult::Empty | LoadResult::Error(_) => {
+                    tracing::info!("No matches found for {identifier:?}")
+                }
+            }
+            result
+        }
+        Err(failure) => {
+            tracing::warn!("Could not load {identifier:?}: {failure}");
+            LoadResult::Error(failure::to_exception(&failure))
+        }
+    }
+}
+
+async fn find(plugins: &Plugins, identifier: &str) -> Result<LoadResult, Failure> {
+    let found = plugins.load_identifier(identifier).await?;
+    let source = found.source.as_str();
+    Ok(match found.item {
+        Item::Track(track) => LoadResult::Track(Box::new(fresh(&LoadedTrack::from_plugin(source, track)?))),
+        Item::Playlist(playlist) => {
+            let selected = playlist.selected.and_then(|index| usize::try_from(index).ok());
+            let mut selected_track = -1;
+            let mut tracks = Vec::with_capacity(playlist.tracks.len());
+            for (index, track) in playlist.tracks.into_iter().enumerate() {
+                let Some(track) = encodable(source, track) else {
+                    continue;
+                };
+                if selected == Some(index) {
+                    selected_track = i32::try_from(tracks.len()).unwrap_or(-1);
+                }
+                tracks.push(track);
+            }
+            LoadResult::Playlist(Playlist {
+                info: PlaylistInfo {
+                    name: playlist.name,
+                    selected_track,
+                },
+                plugin_info: plugin_info(playlist.plugin_info.as_deref()),
+                tracks,
+            })
+        }
+        Item::Search(tracks) => LoadResult::Search(
+            tracks
+                .into_iter()
+                .filter_map(|track| encodable(source, track))
+                .collect(),
+        ),
+        Item::Empty => LoadResult::Empty,
+    })
+}
+
+/// Looks an identifier up for playing.
+///
+/// # Errors
+/// The source's failure.
+pub async fn playable(plugins: &Plugins, identifier: &str) -> Result<Playable, Failure> {
+    let found = plugins.load_identifier(identifier).await?;
+    Ok(match found.item {
+        Item::Track(track) => Playable::Track(Box::new(LoadedTrack::from_plugin(&found.source, track)?)),
+        Item::Playlist(_) | Item::Search(_) => Playable::Several,
+        Item::Empty => Playable::Nothing,
+    })
+}
+
+fn fresh(track: &LoadedTrack) -> Track {
+    track.to_wire(0, None, JsonObject::default())
+}
+
+/// One track that cannot be encoded does not spoil a whole list.
+fn encodable(source: &str, track: lavalink_plugin_api::Track) -> Option<Track> {
+    match LoadedTrack::from_plugin(source, track) {
+        Ok(track) => Some(fresh(&track)),
+        Err(failure) => {
+            tracing::warn!("a track of a list is left out: {failure}");
+            None
+        }
+    }
+}

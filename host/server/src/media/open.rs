@@ -1,0 +1,76 @@
+//! Opens what a plugin calls [`Media`] as a reader.
+
+use std::sync::Arc;
+
+use lavalink_audio::MediaHint;
+use lavalink_net::{ByteOrigin, HttpOrigin, MediaReader, ReaderConfig, Request};
+use lavalink_plugin_api::{Failure, Hint, HttpRequest, Media};
+use tokio::runtime::Handle;
+
+use super::origin::{ResponseOrigin, StreamOrigin};
+use crate::client::LazyClient;
+
+/// Turns media into readers on one runtime and one HTTP client.
+#[derive(Debug, Clone)]
+pub struct Opener {
+    client: Arc<LazyClient>,
+    runtime: Handle,
+}
+
+impl Opener {
+    /// An opener whose readers run on `runtime`.
+    pub fn new(client: Arc<LazyClient>, runtime: Handle) -> Self {
+        Self { client, runtime }
+    }
+
+    /// Starts to read a medium. The reader may still have to connect: see [`MediaReader::ready`].
+    ///
+    /// # Errors
+    /// When the medium is of a kind that cannot be read, or the HTTP client cannot be set up.
+    pub fn open(&self, media: Media, config: ReaderConfig) -> Result<(MediaReader, MediaHint), Failure> {
+        let (origin, hint): (Box<dyn ByteOrigin>, Hint) = match media {
+            Media::Http { request, hint, .. } => {
+                let client = self.client.get()?;
+                (Box::new(HttpOrigin::new(client, net_request(request))), hint)
+            }
+            Media::Response(body, hint) => (Box::new(ResponseOrigin::new(body)?), hint),
+            Media::Bytes(stream, hint) => (Box::new(StreamOrigin::new(stream)), hint),
+            Media::Hls { .. } => {
+                return Err(Failure::common(
+                    "HLS streams are not supported by this version of the node.",
+                ));
+            }
+            Media::Redirect(identifier) => {
+                return Err(
+                    Failure::fault("A redirect has no bytes.").because(format!("identifier {identifier}"))
+                );
+            }
+        };
+        Ok((
+            MediaReader::spawn(&self.runtime, origin, config),
+            media_hint(hint),
+        ))
+    }
+}
+
+/// A plugin's hint in the audio engine's terms.
+fn media_hint(hint: Hint) -> MediaHint {
+    MediaHint {
+        mime: hint.mime,
+        extension: hint.extension,
+        container: hint.container,
+    }
+}
+
+/// A plugin's request in the HTTP client's terms.
+pub fn net_request(request: HttpRequest) -> Request {
+    Request {
+        method: request.method,
+        url: request.url,
+        headers: request.headers,
+        body: request.body,
+        range: request.range.map(|range| (range.start, range.end)),
+        follow_redirects: request.follow_redirects,
+        max_bytes: request.max_bytes,
+    }
+}

@@ -1,0 +1,41 @@
+//! The running node as requests see it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use lavalink_protocol::json;
+
+use crate::build_info;
+use crate::config::Config;
+use crate::services::Services;
+use crate::session::Registry;
+use crate::stats::CpuMeter;
+
+/// See the module.
+pub struct Node {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// Plugins and engines.
+    pub services: Arc<Services>,
+    /// All sessions.
+    pub registry: Arc<Registry>,
+    /// CPU figures, shared by all who ask.
+    pub cpu: CpuMeter,
+    /// The answer of `/v4/info`.
+    pub info: Bytes,
+}
+
+impl Node {
+    /// A node without sessions.
+    pub fn new(services: Arc<Services>) -> Self {
+        let config = Arc::clone(&services.config);
+        let info = Bytes::from(json::to_vec(&build_info::info(&config, &services.plugins)));
+        Self {
+            config,
+            services,
+            registry: Arc::default(),
+            cpu: CpuMeter::new(),
+            info,
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! How the rest of the node talks to a player.
+
+use std::sync::Arc;
+
+use lavalink_protocol::ids::{GuildId, UserId};
+use tokio::sync::{mpsc, oneshot};
+
+use super::command::{Applied, Command, Controls, Play, VoiceRefused, VoiceTarget};
+use super::source::SourceHandle;
+use super::task::PlayerTask;
+use super::view::PlayerShared;
+use crate::services::Services;
+use crate::session::Outbox;
+
+/// Commands that may wait in a player's mailbox. Each is worked off in microseconds.
+const MAILBOX: usize = 64;
+
+/// The player was destroyed while the request was under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("The player was destroyed")]
+pub struct Destroyed;
+
+/// A reference to a player's task. Clones are references to the same player.
+#[derive(Clone)]
+pub struct PlayerHandle {
+    shared: Arc<PlayerShared>,
+    mailbox: mpsc::Sender<Command>,
+}
+
+impl PlayerHandle {
+    /// Starts a fresh player.
+    pub fn spawn(guild_id: GuildId, user_id: UserId, services: Arc<Services>, outbox: Arc<Outbox>) -> Self {
+        let (mailbox, commands) = mpsc::channel(MAILBOX);
+        let source = SourceHandle::new();
+        let shared = Arc::new(PlayerShared::new(guild_id, Arc::clone(source.state())));
+        let task = PlayerTask::new(Arc::clone(&shared), services, outbox, user_id, source, commands);
+        tokio::spawn(task.run());
+        Self { shared, mailbox }
+    }
+
+    /// What may be read without asking the task.
+    pub fn shared(&self) -> &Arc<PlayerShared> {
+        &self.shared
+    }
+
+    /// Connects to voice and waits until the gateway's socket is open.
+    ///
+    /// # Errors
+    /// [`Destroyed`]; the inner error is a connection that did not come about.
+    pub async fn connect(&self, target: VoiceTarget) -> Result<Result<(), VoiceRefused>, Destroyed> {
+        let (reply, answer) = oneshot::channel();
+        self.mailbox
+            .send(Command::Voice(target, reply))
+            .await
+            .map_err(|_| Destroyed)?;
+        // A dropped reply means that a later request asked for another connection.
+        Ok(answer.await.unwrap_or(Err(VoiceRefused)))
+    }
+
+    /// Applies controls.
+    ///
+    /// # Errors
+    /// [`Destroyed`].
+    pub async fn control(&self, controls: Controls) -> Result<Applied, Destroyed> {
+        self.ask(|reply| Command::Control(Box::new(controls), reply))
+            .await
+    }
+
+    /// Plays a track.
+    ///
+    /// # Errors
+    /// [`Destroyed`].
+    pub async fn play(&self, play: Play) -> Result<(), Destroyed> {
+        self.ask(|reply| Command::Play(Box::new(play), reply)).await
+    }
+
+    /// Stops the current track.
+    ///
+    /// # Errors
+    /// [`Destroyed`].
+    pub async fn stop(&self) -> Result<(), Destroyed> {
+        self.ask(Command::Stop).await
+    }
+
+    /// Sends one playerUpdate.
+    pub async fn announce(&self) {
+        // A destroyed player has nothing to announce.
+        let _destroyed = self.mailbox.send(Command::Announce).await;
+    }
+
+    /// Stops the track and drops the voice connection; the events are out when this returns.
+    pub async fn destroy(&self) {
+        let _already_destroyed = self.ask(Command::Destroy).await;
+    }
+
+    /// Waits until the player's task has ended, its voice connection closed.
+    pub async fn ended(&self) {
+        self.mailbox.closed().await;
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Destroyed> {
+        let (reply, answer) = oneshot::channel();
+        self.mailbox.send(command(reply)).await.map_err(|_| Destroyed)?;
+        answer.await.map_err(|_| Destroyed)
+    }
+}

@@ -1,0 +1,18 @@
+//! Players: one per guild and session, each owned by a task of its own.
+
+mod abort;
+mod command;
+mod connecting;
+mod feedback;
+mod frames;
+mod handle;
+mod playback;
+mod source;
+mod task;
+mod track;
+mod track_clock;
+mod view;
+
+pub use command::{Applied, Controls, Play, TrackIntent, VoiceTarget};
+pub use handle::{Destroyed, PlayerHandle};
+pub use track::{LoadedTrack, plugin_info};

@@ -1,0 +1,169 @@
+//! Reads request bodies: JSON only, bounded in size and time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use parking_lot::Mutex;
+
+use super::errors::ApiError;
+
+/// Most bytes of a body.
+const MAX_BYTES: usize = 8 * 1024 * 1024;
+/// Longest time for a body to arrive.
+const DEADLINE: Duration = Duration::from_secs(30);
+/// What may be sent, for the headers of a 415.
+const ACCEPTED: &str = "application/json, application/*+json";
+
+/// Where the body is put for the request log; travels in the request's extensions.
+#[derive(Debug, Clone, Default)]
+pub struct Payload(Arc<Mutex<Option<Bytes>>>);
+
+impl Payload {
+    /// The body, if one was read.
+    pub fn take(&self) -> Option<Bytes> {
+        self.0.lock().take()
+    }
+}
+
+/// Reads a JSON body.
+///
+/// # Errors
+/// 415 for another kind of content, 400 without content, 413 and 408 beyond the bounds.
+pub async fn read(request: Request<Body>) -> Result<Bytes, ApiError> {
+    let (parts, body) = request.into_parts();
+    let kind = kind(&parts.headers, &parts.method);
+    // What is sent without a type counts only when something is sent.
+    if let (Err(error), true) = (&kind, parts.headers.contains_key(header::CONTENT_TYPE)) {
+        return Err(error.clone());
+    }
+    let collected = tokio::time::timeout(DEADLINE, Limited::new(body, MAX_BYTES).collect()).await;
+    let bytes = collected
+        .map_err(|_| {
+            ApiError::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "The request body did not arrive in time",
+            )
+        })?
+        .map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                let message = format!("The request body is larger than {MAX_BYTES} bytes");
+                ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, message)
+            } else {
+                ApiError::undecodable(error)
+            }
+        })?
+        .to_bytes();
+    if bytes.is_empty() {
+        return Err(ApiError::undecodable("the request body is missing"));
+    }
+    kind?;
+    if let Some(payload) = parts.extensions.get::<Payload>() {
+        *payload.0.lock() = Some(bytes.clone());
+    }
+    Ok(bytes)
+}
+
+/// Whether the content is JSON.
+fn kind(headers: &HeaderMap, method: &Method) -> Result<(), ApiError> {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else {
+        return Err(unsupported(
+            "Content-Type 'application/octet-stream' is not supported.",
+            method,
+        ));
+    };
+    let text = value.to_str().unwrap_or_default().trim();
+    let essence = text
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    match essence.split_once('/') {
+        Some((kind, subtype)) if is_token(kind) && is_token(subtype) => {
+            if kind == "application" && (subtype == "json" || subtype.ends_with("+json")) {
+                return Ok(());
+            }
+            Err(unsupported(
+                &format!("Content-Type '{text}' is not supported."),
+                method,
+            ))
+        }
+        _ => Err(unsupported("Could not parse Content-Type.", method)),
+    }
+}
+
+fn is_token(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}
+
+fn unsupported(message: &str, method: &Method) -> ApiError {
+    let error =
+        ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message).with_header(header::ACCEPT, ACCEPTED);
+    if method == Method::PATCH {
+        return error.with_header(header::HeaderName::from_static("accept-patch"), ACCEPTED);
+    }
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::response::IntoResponse;
+
+    async fn status(content_type: Option<&str>, body: &'static str) -> Result<Bytes, u16> {
+        let mut request = Request::builder().method("PATCH").uri("/");
+        if let Some(content_type) = content_type {
+            request = request.header("content-type", content_type);
+        }
+        let request = request.body(Body::from(body)).expect("a request");
+        read(request)
+            .await
+            .map_err(|error| error.into_response().status().as_u16())
+    }
+
+    #[tokio::test]
+    async fn only_json_is_read() {
+        for json in [
+            "application/json",
+            "application/json; charset=utf-8",
+            "Application/problem+JSON",
+        ] {
+            assert_eq!(
+                status(Some(json), "{}").await.as_deref(),
+                Ok(&b"{}"[..]),
+                "{json}"
+            );
+        }
+        for (other, body) in [
+            (Some("text/plain"), "{}"),
+            (Some("nonsense"), "{}"),
+            (None, "{}"),
+            (Some("text/plain"), ""),
+        ] {
+            assert_eq!(status(other, body).await, Err(415), "{other:?} {body:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_missing_body_is_a_bad_request() {
+        assert_eq!(status(Some("application/json"), "").await, Err(400));
+        assert_eq!(status(None, "").await, Err(400));
+    }
+
+    #[tokio::test]
+    async fn a_huge_body_is_refused() {
+        let request = Request::builder().header("content-type", "application/json");
+        let request = request
+            .body(Body::from(vec![b' '; MAX_BYTES + 1]))
+            .expect("a request");
+        let error = read(request).await.expect_err("too large");
+        assert_eq!(error.into_response().status(), StatusCode::PAYLOAD_TOO_LARGE);
+    }
+}

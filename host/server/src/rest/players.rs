@@ -1,0 +1,154 @@
+//! The players of a session.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{RawPathParams, RawQuery, Request, State};
+use axum::http::{Response, StatusCode};
+use lavalink_protocol::ids::ChannelId;
+use lavalink_protocol::json::JsonObject;
+use lavalink_protocol::player::Player;
+use lavalink_protocol::update::{Omissible, PlayerUpdate, TrackRequest, VoiceUpdate};
+
+use super::tracks::undecodable_track;
+use super::{ApiError, body, json, paths, query};
+use crate::load::{Playable, playable};
+use crate::node::Node;
+use crate::player::{
+    Applied, Controls, Destroyed, LoadedTrack, Play, PlayerHandle, TrackIntent, VoiceTarget,
+};
+
+impl From<Destroyed> for ApiError {
+    /// A player that was deleted while the request was under way.
+    fn from(error: Destroyed) -> Self {
+        Self::not_found("Player not found").because(error)
+    }
+}
+
+/// `GET …/players`
+pub async fn list(State(node): State<Arc<Node>>, params: RawPathParams) -> Result<Response<Body>, ApiError> {
+    let session = paths::session(&params, &node)?;
+    let players: Vec<Player> = session
+        .players()
+        .iter()
+        .map(|player| player.shared().to_wire())
+        .collect();
+    Ok(json(&players))
+}
+
+/// `GET …/players/{guildId}`
+pub async fn show(State(node): State<Arc<Node>>, params: RawPathParams) -> Result<Response<Body>, ApiError> {
+    let guild_id = paths::guild_id(&params)?;
+    let session = paths::session(&params, &node)?;
+    let player = session
+        .player(guild_id)
+        .ok_or_else(|| ApiError::not_found("Player not found"))?;
+    Ok(json(&player.shared().to_wire()))
+}
+
+/// `DELETE …/players/{guildId}`
+pub async fn destroy(State(node): State<Arc<Node>>, params: RawPathParams) -> Result<StatusCode, ApiError> {
+    let guild_id = paths::guild_id(&params)?;
+    let session = paths::session(&params, &node)?;
+    if let Some(player) = session.remove_player(guild_id) {
+        player.destroy().await;
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `PATCH …/players/{guildId}`; the order of things is that of section 1.9.
+pub async fn update(
+    State(node): State<Arc<Node>>,
+    params: RawPathParams,
+    RawQuery(query): RawQuery,
+    request: Request,
+) -> Result<Response<Body>, ApiError> {
+    let body = body::read(request).await?;
+    let update = PlayerUpdate::parse(&body).map_err(ApiError::undecodable)?;
+    let guild_id = paths::guild_id(&params)?;
+    let no_replace = query::boolean(query.as_deref(), "noReplace")
+        .ok_or_else(|| ApiError::undecodable("noReplace is neither true nor false"))?;
+    let session = paths::session(&params, &node)?;
+    update
+        .check(|filter| !node.config.is_filter_enabled(filter))
+        .map_err(|conflict| ApiError::bad_request(conflict.to_string()))?;
+    let player = session
+        .player_or_new(guild_id, &node.services)
+        .ok_or_else(|| ApiError::not_found("Session not found").because("the session is being destroyed"))?;
+    if let Omissible::Present(voice) = &update.voice {
+        connect(&player, voice).await?;
+    }
+    let track_request = update.track_request();
+    let controls = Controls {
+        paused: update.paused.into_option(),
+        user_data: update.user_data().cloned(),
+        volume: update.volume.into_option(),
+        position: update.position.into_option(),
+        end_time: update.end_time.into_option().flatten(),
+        filters: update.filters.as_ref().into_option().cloned(),
+        track: track_request.map(|_| TrackIntent { no_replace }),
+    };
+    match player.control(controls).await? {
+        Applied::BadBand(error) => return Err(ApiError::internal(error.java_message()).because(error)),
+        Applied::KeepTrack => {}
+        Applied::Proceed => {
+            if let Some(track_request) = track_request {
+                change_track(&node, &player, &update, track_request).await?;
+            }
+        }
+    }
+    Ok(json(&player.shared().to_wire()))
+}
+
+/// Step 9.
+async fn connect(player: &PlayerHandle, voice: &VoiceUpdate) -> Result<(), ApiError> {
+    let channel_id = ChannelId::parse(voice.channel_id.as_deref().unwrap_or_default())
+        .map_err(|error| ApiError::internal(error.java_message()).because(error))?;
+    let target = VoiceTarget {
+        update: voice.clone(),
+        channel_id,
+    };
+    player
+        .connect(target)
+        .await?
+        .map_err(|_| ApiError::internal("Failed to connect to voice server"))
+}
+
+/// Steps 16c to 16e.
+async fn change_track(
+    node: &Node,
+    player: &PlayerHandle,
+    update: &PlayerUpdate,
+    request: TrackRequest<'_>,
+) -> Result<(), ApiError> {
+    let plugins = &node.services.plugins;
+    let track = match request {
+        TrackRequest::Stop => {
+            player.stop().await?;
+            return Ok(());
+        }
+        TrackRequest::Encoded(text) => {
+            LoadedTrack::decode(text, plugins).map_err(|error| undecodable_track(&error))?
+        }
+        TrackRequest::Identifier(identifier) => match playable(plugins, identifier).await {
+            Ok(Playable::Track(track)) => *track,
+            Ok(Playable::Several) => {
+                return Err(ApiError::bad_request("Cannot play a playlist or search result"));
+            }
+            Ok(Playable::Nothing) => return Err(ApiError::bad_request("No matches found for identifier")),
+            Err(failure) => {
+                tracing::warn!("Could not load {identifier:?}: {failure}");
+                let message = "Something went wrong while looking up the track.";
+                return Err(ApiError::bad_request(message).because(failure));
+            }
+        },
+    };
+    let play = Play {
+        track: Arc::new(track),
+        position: update.position.into_option(),
+        end_time: update.end_time.into_option().flatten(),
+        user_data: update.user_data().map_or_else(JsonObject::default, Clone::clone),
+    };
+    player.play(play).await?;
+    Ok(())
+}

@@ -1,0 +1,173 @@
+//! The outermost layer: checks the target, finishes error answers, sets the version header, logs the request.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::body::Payload;
+use super::errors::ApiError;
+use super::query;
+use crate::config::RequestLogConfig;
+use crate::node::Node;
+
+/// Header every answer carries.
+const API_VERSION: HeaderName = HeaderName::from_static("lavalink-api-version");
+
+/// Address of the client; the accept loop puts it into each request.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub SocketAddr);
+
+impl Peer {
+    /// The client's IP address, as text.
+    pub fn of(extensions: &Extensions) -> String {
+        extensions
+            .get::<Self>()
+            .map_or_else(|| "unknown".to_owned(), |peer| peer.0.ip().to_string())
+    }
+}
+
+/// See the module.
+pub async fn frame(State(node): State<Arc<Node>>, mut request: Request, next: Next) -> Response {
+    if !is_target_allowed(&request) {
+        return with_version(StatusCode::BAD_REQUEST.into_response());
+    }
+    let config = &node.config.logging.request;
+    let payload = Payload::default();
+    let line = config.enabled.then(|| line(config, &request));
+    if let Some(line) = line.as_ref().filter(|_| config.before_request) {
+        tracing::info!(target: "lavalink::request", ">> {line}");
+    }
+    if config.enabled && config.payload {
+        request.extensions_mut().insert(payload.clone());
+    }
+    let uri = request.uri().clone();
+    let mut response = next.run(request).await;
+    if let Some(error) = response.extensions_mut().remove::<ApiError>() {
+        *response.body_mut() = error.render(uri.path(), query::wants_trace(uri.query()));
+    }
+    if let Some(mut line) = line {
+        append_payload(&mut line, &payload, config.max_payload_length);
+        tracing::info!(target: "lavalink::request", "{line}");
+    }
+    with_version(response)
+}
+
+fn with_version(mut response: Response) -> Response {
+    response
+        .headers_mut()
+        .insert(API_VERSION, HeaderValue::from_static("4"));
+    response
+}
+
+/// Characters Java's server refuses unless they are percent-encoded.
+fn is_target_allowed(request: &Request) -> bool {
+    let target = request
+        .uri()
+        .path_and_query()
+        .map_or("", |target| target.as_str());
+    !target
+        .bytes()
+        .any(|b| b <= b' ' || b >= 0x7f || b"\"#<>\\^`{}|".contains(&b))
+}
+
+/// `<METHOD> <uri>[?<query>][, client=<ip>][, headers=[…]]`
+fn line(config: &RequestLogConfig, request: &Request) -> String {
+    let uri = request.uri();
+    let mut line = format!("{} {}", request.method(), uri.path());
+    if let Some(query) = uri.query().filter(|_| config.query_string) {
+        line.push('?');
+        line.push_str(query);
+    }
+    if config.client_info {
+        line.push_str(", client=");
+        line.push_str(&Peer::of(request.extensions()));
+    }
+    if config.headers {
+        append_headers(&mut line, request.headers());
+    }
+    line
+}
+
+fn append_headers(line: &mut String, headers: &HeaderMap) {
+    line.push_str(", headers=[");
+    for (index, (name, value)) in headers.iter().enumerate() {
+        let separator = if index == 0 { "" } else { ", " };
+        // Writing to a String cannot fail.
+        let _infallible = write!(
+            line,
+            "{separator}{name}:\"{}\"",
+            String::from_utf8_lossy(value.as_bytes())
+        );
+    }
+    line.push(']');
+}
+
+fn append_payload(line: &mut String, payload: &Payload, max: usize) {
+    let Some(bytes) = payload.take() else { return };
+    line.push_str(", payload=");
+    line.push_str(&String::from_utf8_lossy(&bytes[..bytes.len().min(max)]));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+
+    fn config() -> RequestLogConfig {
+        RequestLogConfig {
+            enabled: true,
+            client_info: true,
+            headers: false,
+            query_string: true,
+            payload: true,
+            max_payload_length: 10,
+            before_request: false,
+        }
+    }
+
+    fn request() -> Request {
+        let mut request = Request::builder()
+            .method("GET")
+            .uri("/v4/loadtracks?identifier=ytsearch%3Afoo")
+            .header("User-Id", "1")
+            .body(Body::empty())
+            .expect("a request");
+        request
+            .extensions_mut()
+            .insert(Peer(SocketAddr::from(([127, 0, 0, 1], 5))));
+        request
+    }
+
+    #[test]
+    fn the_line_has_javas_form() {
+        assert_eq!(
+            line(&config(), &request()),
+            "GET /v4/loadtracks?identifier=ytsearch%3Afoo, client=127.0.0.1"
+        );
+        let quiet = RequestLogConfig {
+            client_info: false,
+            query_string: false,
+            headers: true,
+            ..config()
+        };
+        assert_eq!(
+            line(&quiet, &request()),
+            "GET /v4/loadtracks, headers=[user-id:\"1\"]"
+        );
+    }
+
+    #[test]
+    fn targets_with_raw_special_characters_are_refused() {
+        assert!(is_target_allowed(&request()));
+        for target in ["/a|b", "/a?b={}", "/a`", "/%20?q=^"] {
+            if let Ok(request) = Request::builder().uri(target).body(Body::empty()) {
+                assert!(!is_target_allowed(&request), "{target}");
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Loading identifiers and decoding track strings.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{RawQuery, Request, State};
+use axum::http::Response;
+use lavalink_protocol::codec::DecodeError;
+use lavalink_protocol::update::parse_string_array;
+
+use super::{ApiError, body, json, query};
+use crate::load;
+use crate::node::Node;
+use crate::player::LoadedTrack;
+
+/// `GET /v4/loadtracks?identifier=…`
+pub async fn load(
+    State(node): State<Arc<Node>>,
+    RawQuery(query): RawQuery,
+) -> Result<Response<Body>, ApiError> {
+    let identifier = query::parameter(query.as_deref(), "identifier")
+        .ok_or_else(|| ApiError::bad_request("Required parameter 'identifier' is not present."))?;
+    Ok(json(&load::load(&node.services.plugins, &identifier).await))
+}
+
+/// `GET /v4/decodetrack?encodedTrack=…`, or `track` in older clients.
+pub async fn decode(
+    State(node): State<Arc<Node>>,
+    RawQuery(query): RawQuery,
+) -> Result<Response<Body>, ApiError> {
+    let text = query::parameter(query.as_deref(), "encodedTrack")
+        .or_else(|| query::parameter(query.as_deref(), "track"))
+        .ok_or_else(|| ApiError::bad_request("No track to decode provided"))?;
+    let track =
+        LoadedTrack::decode(&text, &node.services.plugins).map_err(|error| undecodable_track(&error))?;
+    Ok(json(&track.to_wire_as(&text)))
+}
+
+/// `POST /v4/decodetracks` with an array of track strings.
+pub async fn decode_many(
+    State(node): State<Arc<Node>>,
+    request: Request,
+) -> Result<Response<Body>, ApiError> {
+    let body = body::read(request).await?;
+    let texts = parse_string_array(&body).map_err(ApiError::undecodable)?;
+    if texts.is_empty() {
+        return Err(ApiError::bad_request("No tracks to decode provided"));
+    }
+    let tracks = texts
+        .iter()
+        .map(|text| Ok(LoadedTrack::decode(text, &node.services.plugins)?.to_wire_as(text)))
+        .collect::<Result<Vec<_>, DecodeError>>()
+        .map_err(|error| undecodable_track(&error))?;
+    Ok(json(&tracks))
+}
+
+/// A track string that cannot be used: 500 with Java's text.
+pub fn undecodable_track(error: &DecodeError) -> ApiError {
+    ApiError::internal(error.java_message()).because(error)
+}

@@ -1,0 +1,385 @@
+//! The bounded queue between whoever produces messages for a session and the socket that sends them.
+//!
+//! One queue serves both states: while a socket is attached it is drained at once; while the session waits to be
+//! resumed it keeps what must be replayed. What a lost socket had not sent yet is replayed as well.
+
+use std::collections::VecDeque;
+
+use lavalink_protocol::message::OutgoingMessage;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+/// Most messages waiting at one time. Room for a playerUpdate of each of some thousand players at once.
+const MAX_MESSAGES: usize = 8192;
+/// Most bytes of messages waiting at one time.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
+
+/// What the queue treats differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Pointless once outdated: never kept for a resume.
+    PlayerUpdate,
+    /// The first to go when a disconnected session's queue is full.
+    Stats,
+    /// Everything else: must arrive.
+    Other,
+}
+
+/// Why the socket has to stop sending at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interrupt {
+    /// Messages were lost because the socket did not take them fast enough.
+    Overflow,
+    /// The session wants the socket closed with this code and reason.
+    Close(u16, &'static str),
+}
+
+/// Where the messages go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// A socket takes them.
+    Attached,
+    /// They wait for a resume.
+    Waiting,
+    /// Nobody will ever take them.
+    Closed,
+}
+
+#[derive(Debug)]
+struct Queue {
+    messages: VecDeque<(Kind, String)>,
+    bytes: usize,
+    mode: Mode,
+    interrupt: Option<Interrupt>,
+    dropped: u64,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Outbox {
+    queue: Mutex<Queue>,
+    changed: Notify,
+    interrupted: Notify,
+    max_messages: usize,
+    max_bytes: usize,
+}
+
+impl Outbox {
+    /// An outbox whose socket is about to be attached.
+    pub fn new() -> Self {
+        Self::with_bounds(MAX_MESSAGES, MAX_BYTES)
+    }
+
+    fn with_bounds(max_messages: usize, max_bytes: usize) -> Self {
+        let queue = Queue {
+            messages: VecDeque::new(),
+            bytes: 0,
+            mode: Mode::Attached,
+            interrupt: None,
+            dropped: 0,
+        };
+        Self {
+            queue: Mutex::new(queue),
+            changed: Notify::new(),
+            interrupted: Notify::new(),
+            max_messages,
+            max_bytes,
+        }
+    }
+
+    /// Queues a message. Never blocks: a full queue ends the attached socket, or costs a waiting session its oldest
+    /// stats, then its oldest messages.
+    pub fn send(&self, message: &OutgoingMessage) {
+        let kind = match message {
+            OutgoingMessage::PlayerUpdate { .. } => Kind::PlayerUpdate,
+            OutgoingMessage::Stats(_) => Kind::Stats,
+            _ => Kind::Other,
+        };
+        {
+            let queue = self.queue.lock();
+            if queue.mode == Mode::Closed || (queue.mode == Mode::Waiting && kind == Kind::PlayerUpdate) {
+                return;
+            }
+        }
+        // Serialised outside the lock; the mode is looked at again below.
+        self.push(kind, message.to_json());
+    }
+
+    fn push(&self, kind: Kind, text: String) {
+        let mut queue = self.queue.lock();
+        match queue.mode {
+            Mode::Closed => return,
+            Mode::Waiting if kind == Kind::PlayerUpdate => return,
+            Mode::Waiting => {
+                while queue.is_full(self.max_messages, self.max_bytes, text.len())
+                    && queue.drop_least_important()
+                {}
+            }
+            Mode::Attached => {
+                if queue.is_full(self.max_messages, self.max_bytes, text.len()) {
+                    queue.interrupt.get_or_insert(Interrupt::Overflow);
+                    drop(queue);
+                    self.interrupted.notify_one();
+                    return;
+                }
+            }
+        }
+        queue.bytes += text.len();
+        queue.messages.push_back((kind, text));
+        drop(queue);
+        self.changed.notify_one();
+    }
+
+    /// Waits for the next message to send. Only one socket task may call this at a time.
+    pub async fn next(&self) -> String {
+        loop {
+            let changed = self.changed.notified();
+            {
+                let mut queue = self.queue.lock();
+                if let Some((_, text)) = queue.messages.pop_front() {
+                    queue.bytes -= text.len();
+                    return text;
+                }
+            }
+            changed.await;
+        }
+    }
+
+    /// Waits until the attached socket must stop. Only one socket task may call this at a time.
+    pub async fn interrupted(&self) -> Interrupt {
+        loop {
+            let interrupted = self.interrupted.notified();
+            if let Some(interrupt) = self.queue.lock().interrupt {
+                return interrupt;
+            }
+            interrupted.await;
+        }
+    }
+
+    /// Asks the attached socket to close. Messages still queued are not sent any more.
+    pub fn close(&self, code: u16, reason: &'static str) {
+        self.queue.lock().interrupt = Some(Interrupt::Close(code, reason));
+        self.interrupted.notify_one();
+    }
+
+    /// The socket is gone and the session waits to be resumed.
+    pub fn detach(&self) {
+        let mut queue = self.queue.lock();
+        queue.mode = Mode::Waiting;
+        queue.interrupt = None;
+        queue.messages.retain(|(kind, _)| *kind != Kind::PlayerUpdate);
+        queue.bytes = queue.messages.iter().map(|(_, text)| text.len()).sum();
+    }
+
+    /// A new socket is there: `ready` goes out first, then what waited. Returns how many messages waited and how many
+    /// were dropped for want of room.
+    pub fn attach(&self, ready: &OutgoingMessage) -> (usize, u64) {
+        let text = ready.to_json();
+        let mut queue = self.queue.lock();
+        let waiting = queue.messages.len();
+        let dropped = std::mem::take(&mut queue.dropped);
+        queue.mode = Mode::Attached;
+        queue.interrupt = None;
+        queue.bytes += text.len();
+        queue.messages.push_front((Kind::Other, text));
+        drop(queue);
+        self.changed.notify_one();
+        (waiting, dropped)
+    }
+
+    /// Whether the session is over.
+    pub fn is_ended(&self) -> bool {
+        self.queue.lock().mode == Mode::Closed
+    }
+
+    /// The session is over: everything is dropped, now and later.
+    pub fn end(&self) {
+        let mut queue = self.queue.lock();
+        queue.mode = Mode::Closed;
+        queue.messages = VecDeque::new();
+        queue.bytes = 0;
+    }
+}
+
+impl Queue {
+    fn is_full(&self, max_messages: usize, max_bytes: usize, more: usize) -> bool {
+        self.messages.len() >= max_messages || self.bytes + more > max_bytes
+    }
+
+    /// Makes room; false when nothing is left to drop.
+    fn drop_least_important(&mut self) -> bool {
+        let index = self
+            .messages
+            .iter()
+            .position(|(kind, _)| *kind == Kind::Stats)
+            .unwrap_or(0);
+        match self.messages.remove(index) {
+            Some((_, text)) => {
+                self.bytes -= text.len();
+                self.dropped += 1;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lavalink_protocol::events::Event;
+    use lavalink_protocol::ids::{GuildId, SessionId};
+    use lavalink_protocol::player::PlayerState;
+    use lavalink_protocol::stats::{Cpu, Memory, Stats};
+
+    fn ready() -> OutgoingMessage {
+        OutgoingMessage::Ready {
+            resumed: true,
+            session_id: SessionId::from("a".repeat(16)),
+        }
+    }
+
+    fn event(code: i32) -> OutgoingMessage {
+        Event::WebSocketClosed {
+            guild_id: GuildId(1),
+            code,
+            reason: String::new(),
+            by_remote: false,
+        }
+        .into()
+    }
+
+    fn update() -> OutgoingMessage {
+        let state = PlayerState {
+            time: 0,
+            position: 0,
+            connected: false,
+            ping: -1,
+        };
+        OutgoingMessage::PlayerUpdate {
+            state,
+            guild_id: GuildId(1),
+        }
+    }
+
+    fn stats(players: i32) -> OutgoingMessage {
+        OutgoingMessage::Stats(Stats {
+            frame_stats: None,
+            players,
+            playing_players: 0,
+            uptime: 0,
+            memory: Memory {
+                free: 0,
+                used: 0,
+                allocated: 0,
+                reservable: 0,
+            },
+            cpu: Cpu {
+                cores: 1,
+                system_load: 0.0,
+                lavalink_load: 0.0,
+            },
+        })
+    }
+
+    async fn drain(outbox: &Outbox) -> Vec<String> {
+        let mut found = Vec::new();
+        outbox.send(&event(-1));
+        loop {
+            match outbox.next().await {
+                text if text.contains(r#""code":-1"#) => return found,
+                text => found.push(text),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn messages_leave_in_order() {
+        let outbox = Outbox::new();
+        for code in 0..5 {
+            outbox.send(&event(code));
+        }
+        let sent = drain(&outbox).await;
+        assert_eq!(sent.len(), 5);
+        assert!(
+            sent.iter()
+                .enumerate()
+                .all(|(i, text)| text.contains(&format!("\"code\":{i}")))
+        );
+    }
+
+    #[tokio::test]
+    async fn a_waiting_session_keeps_events_and_stats_but_no_player_updates() {
+        let outbox = Outbox::new();
+        outbox.send(&update());
+        outbox.send(&event(1));
+        outbox.detach();
+        outbox.send(&update());
+        outbox.send(&stats(3));
+        outbox.send(&event(2));
+        assert_eq!(outbox.attach(&ready()), (3, 0));
+        outbox.send(&update());
+        let sent = drain(&outbox).await;
+        assert_eq!(sent.len(), 5);
+        assert!(sent[0].contains("ready") && sent[1].contains("\"code\":1") && sent[2].contains("stats"));
+        assert!(sent[3].contains("\"code\":2") && sent[4].contains("playerUpdate"));
+    }
+
+    #[tokio::test]
+    async fn a_full_waiting_queue_drops_old_stats_first_then_old_messages() {
+        let outbox = Outbox::with_bounds(3, 1 << 20);
+        outbox.detach();
+        outbox.send(&event(1));
+        outbox.send(&stats(1));
+        outbox.send(&stats(2));
+        outbox.send(&event(2));
+        outbox.send(&event(3));
+        outbox.send(&event(4));
+        let (waiting, dropped) = outbox.attach(&ready());
+        assert_eq!((waiting, dropped), (3, 3));
+        let mut codes = Vec::new();
+        for _ in 0..4 {
+            codes.push(outbox.next().await);
+        }
+        assert!(
+            codes[0].contains("ready") && codes[1].contains("\"code\":2") && codes[3].contains("\"code\":4")
+        );
+    }
+
+    fn interrupt(outbox: &Outbox) -> Option<Interrupt> {
+        outbox.queue.lock().interrupt
+    }
+
+    #[test]
+    fn bytes_bound_the_queue_too() {
+        let outbox = Outbox::with_bounds(1000, 200);
+        outbox.send(&event(1));
+        assert_eq!(interrupt(&outbox), None);
+        outbox.send(&event(2));
+        outbox.send(&event(3));
+        assert_eq!(interrupt(&outbox), Some(Interrupt::Overflow));
+    }
+
+    #[tokio::test]
+    async fn an_overflowing_socket_is_found_out_and_recovers_on_resume() {
+        let outbox = Outbox::with_bounds(2, 1 << 20);
+        for code in 0..3 {
+            outbox.send(&event(code));
+        }
+        assert_eq!(outbox.interrupted().await, Interrupt::Overflow);
+        outbox.detach();
+        assert_eq!(outbox.attach(&ready()), (2, 0));
+        assert_eq!(interrupt(&outbox), None);
+    }
+
+    #[tokio::test]
+    async fn close_interrupts_and_end_drops_everything() {
+        let outbox = Outbox::new();
+        outbox.send(&event(1));
+        outbox.close(1001, "bye");
+        assert_eq!(outbox.interrupted().await, Interrupt::Close(1001, "bye"));
+        outbox.end();
+        outbox.send(&event(2));
+        assert!(outbox.queue.lock().messages.is_empty());
+    }
+}

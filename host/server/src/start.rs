@@ -1,0 +1,162 @@
+//! From a configuration to a serving node, and back down in order.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use futures_util::future::join_all;
+use lavalink_plugins::{GuardLimits, LoadOptions, LoadReport, Plugins};
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::build_info;
+use crate::client::LazyClient;
+use crate::clock;
+use crate::config::Config;
+use crate::media::Opener;
+use crate::node::Node;
+use crate::plugin_host::NodeHosts;
+use crate::rest;
+use crate::server;
+use crate::services::Services;
+
+/// Longest time from the signal to stop until the process ends.
+const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Runs the node until SIGINT or SIGTERM.
+///
+/// # Errors
+/// When the port cannot be bound or signals cannot be waited for.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    announce(&config);
+    let config = Arc::new(config);
+    let runtime = Handle::current();
+    let client = Arc::new(LazyClient::new(&config.outgoing));
+    let plugins = load_plugins(&config, &client, &runtime);
+    let opener = Opener::new(client, runtime);
+    let node = Arc::new(Node::new(Arc::new(Services::new(
+        Arc::clone(&config),
+        plugins,
+        opener,
+    ))));
+    let address = SocketAddr::new(config.address, config.port);
+    let listener = TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address}; set server.port and server.address to ones that are free")
+    })?;
+    let bound = listener
+        .local_addr()
+        .context("cannot tell which port was bound")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    let (stop, stopped) = watch::channel(false);
+    let serving = tokio::spawn(server::serve(listener, rest::router(Arc::clone(&node)), stopped));
+    tracing::info!("Listening on {bound}, started in {} ms", clock::monotonic_ms());
+    if config.is_password_generated {
+        tracing::warn!(
+            "No password is configured. The password of this run is {}",
+            config.password.expose()
+        );
+    }
+    tracing::info!("Lavalink is ready to accept connections.");
+    tokio::select! {
+        _ = interrupt.recv() => tracing::info!("SIGINT received, shutting down"),
+        _ = terminate.recv() => tracing::info!("SIGTERM received, shutting down"),
+    }
+    // Serving stops when the receiver sees the change; a failed send means that it already has.
+    let _already_stopped = stop.send(true);
+    if tokio::time::timeout(SHUTDOWN_DEADLINE, shut_down(&node, serving))
+        .await
+        .is_err()
+    {
+        tracing::warn!("Not everything was closed within {SHUTDOWN_DEADLINE:?}");
+    }
+    tracing::info!("Bye");
+    Ok(())
+}
+
+/// Closes sockets and voice connections.
+async fn shut_down(node: &Node, serving: tokio::task::JoinHandle<()>) {
+    let players = node.registry.shut_down();
+    let playing = players
+        .iter()
+        .filter(|player| player.shared().is_playing())
+        .count();
+    if playing > 0 {
+        tracing::info!("Shutting down {playing} playing players.");
+    }
+    join_all(players.iter().map(|player| async {
+        player.destroy().await;
+        player.ended().await;
+    }))
+    .await;
+    // The accept loop has no state to lose; only a panic, already logged, can be in here.
+    let _outcome = serving.await;
+    node.registry.sockets_closed().await;
+}
+
+fn announce(config: &Config) {
+    tracing::info!("{}", build_info::describe());
+    if config.files.is_empty() {
+        tracing::info!("No application.yml found, the embedded configuration is used");
+    }
+    for file in &config.files {
+        tracing::info!("Configuration: {}", file.display());
+    }
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+}
+
+fn load_plugins(config: &Arc<Config>, client: &Arc<LazyClient>, runtime: &Handle) -> Plugins {
+    let hosts = NodeHosts::new(Arc::clone(config), Arc::clone(client), runtime.clone());
+    let enabled = Arc::clone(config);
+    let options = LoadOptions {
+        dirs: plugin_directories(config),
+        source_enabled: Box::new(move |source| enabled.is_source_enabled(source)),
+        limits: GuardLimits::default(),
+    };
+    let (plugins, reports) = Plugins::load(options, Arc::new(hosts));
+    for LoadReport { path, result } in &reports {
+        match result {
+            Ok(plugin) => tracing::info!(
+                "Loaded plugin {} {} with sources [{}] from {}",
+                plugin.name,
+                plugin.version,
+                plugin.sources.join(", "),
+                path.display()
+            ),
+            Err(error) => tracing::error!("Plugin {} was not loaded: {error}", path.display()),
+        }
+    }
+    let sources = plugins.source_names();
+    if sources.is_empty() {
+        tracing::warn!(
+            "No sources are loaded, so nothing can be played; put plugins into one of the plugin directories"
+        );
+    } else {
+        tracing::info!("Sources: {}", sources.join(", "));
+    }
+    plugins
+}
+
+/// The configured directory and the one next to the executable, each once.
+fn plugin_directories(config: &Config) -> Vec<PathBuf> {
+    let beside = std::env::current_exe()
+        .ok()
+        .and_then(|path| Some(path.parent()?.join("plugins")));
+    let mut found: Vec<(PathBuf, PathBuf)> = Vec::new();
+    for directory in std::iter::once(config.plugins_dir.clone()).chain(beside) {
+        let Ok(canonical) = directory.canonicalize() else {
+            tracing::debug!("plugin directory {} does not exist", directory.display());
+            continue;
+        };
+        if !found.iter().any(|(_, known)| *known == canonical) {
+            found.push((directory, canonical));
+        }
+    }
+    found.into_iter().map(|(directory, _)| directory).collect()
+}

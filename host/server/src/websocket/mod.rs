@@ -1,0 +1,106 @@
+//! The WebSocket of a session.
+
+mod handshake;
+mod socket;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use axum::response::IntoResponse;
+use hyper_util::rt::TokioIo;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use self::handshake::{Accepted, Refusal};
+use crate::node::Node;
+use crate::rest::Peer;
+use crate::session::{Claim, Session};
+
+/// Tells the client whether its session goes on.
+const SESSION_RESUMED: HeaderName = HeaderName::from_static("session-resumed");
+
+/// `/v4/websocket`: checks the handshake and takes the connection over.
+pub async fn connect(State(node): State<Arc<Node>>, mut request: Request) -> Response<Body> {
+    let peer = Peer::of(request.extensions());
+    tracing::info!("Incoming connection from {peer}");
+    let accepted = match handshake::check(request.method(), request.headers(), &node.config.password) {
+        Ok(accepted) => accepted,
+        Err(refusal) => {
+            if refusal == Refusal::Unauthorized {
+                tracing::error!("Authentication failed from {peer}");
+            }
+            return refuse(refusal);
+        }
+    };
+    let Accepted {
+        key,
+        user_id,
+        client_name,
+        session_id,
+    } = accepted;
+    if client_name.is_none() {
+        tracing::warn!("Client from {peer} did not specify a 'Client-Name' header.");
+    }
+    let upgrade = hyper::upgrade::on(&mut request);
+    let claim = user_id.map(|user_id| node.registry.claim(session_id.as_deref(), user_id));
+    let is_resumed = matches!(claim, Some(Claim::Resumed(_)));
+    let client = client_name.unwrap_or_else(|| "an unnamed client".to_owned());
+    tokio::spawn(async move {
+        match (upgrade.await, claim) {
+            (Ok(upgraded), Some(claim)) => {
+                socket::serve(node, TokioIo::new(upgraded), claim, &client, &peer).await
+            }
+            (Ok(upgraded), None) => socket::refuse_user(TokioIo::new(upgraded)).await,
+            (Err(error), claim) => {
+                tracing::debug!("Connection from {peer} was lost during the handshake: {error}");
+                if let Some(Claim::Resumed(session)) = claim {
+                    put_back(&node, &session);
+                }
+            }
+        }
+    });
+    let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    if let Ok(accept) = HeaderValue::from_str(&derive_accept_key(key.as_bytes())) {
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    headers.insert(
+        SESSION_RESUMED,
+        HeaderValue::from_static(if is_resumed { "true" } else { "false" }),
+    );
+    response
+}
+
+/// A session whose new socket never came about waits again.
+fn put_back(node: &Node, session: &Arc<Session>) {
+    node.registry.detach(session);
+}
+
+fn refuse(refusal: Refusal) -> Response<Body> {
+    let (status, text) = match refusal {
+        Refusal::Unauthorized => (StatusCode::UNAUTHORIZED, ""),
+        Refusal::NoUser | Refusal::NoKey => (StatusCode::BAD_REQUEST, ""),
+        Refusal::ForeignOrigin => (StatusCode::FORBIDDEN, ""),
+        Refusal::Method => (StatusCode::METHOD_NOT_ALLOWED, ""),
+        Refusal::NoUpgrade => (StatusCode::BAD_REQUEST, "Can \"Upgrade\" only to \"WebSocket\"."),
+        Refusal::NoConnection => (StatusCode::BAD_REQUEST, "\"Connection\" must be \"upgrade\"."),
+        Refusal::Version => (StatusCode::UPGRADE_REQUIRED, ""),
+    };
+    let mut response = (status, text).into_response();
+    if text.is_empty() {
+        response.headers_mut().remove(header::CONTENT_TYPE);
+    }
+    match refusal {
+        Refusal::Method => response
+            .headers_mut()
+            .insert(header::ALLOW, HeaderValue::from_static("GET")),
+        Refusal::Version => response
+            .headers_mut()
+            .insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13")),
+        _ => None,
+    };
+    response
+}

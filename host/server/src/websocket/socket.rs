@@ -1,0 +1,197 @@
+//! Serves one socket: sends what the session's outbox holds and reads what nobody needs.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use lavalink_protocol::message::OutgoingMessage;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::select;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use crate::node::Node;
+use crate::session::{Claim, Interrupt, Outbox, Session};
+use crate::stats;
+
+/// Longest message taken from a client; none is needed, so this only bounds memory. Bytes.
+const MAX_INCOMING: usize = 64 * 1024;
+/// Bytes of the read buffer of each socket.
+const READ_BUFFER: usize = 4 * 1024;
+/// Longest time one message may take to be sent.
+const SEND_DEADLINE: Duration = Duration::from_secs(30);
+/// Longest time for the closing handshake.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
+/// Time between stats messages.
+const STATS_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Why a socket ended.
+#[derive(Debug)]
+enum End {
+    /// The client closed it.
+    ByClient(Option<CloseFrame>),
+    /// The connection broke.
+    Lost(String),
+    /// This side closes it.
+    ByNode(CloseCode, &'static str),
+}
+
+/// Serves a socket until it ends, then lets the session wait or end.
+pub async fn serve<S>(node: Arc<Node>, stream: S, claim: Claim, client: &str, peer: &str)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let _open = node.registry.count_socket();
+    let (session, is_resumed) = match claim {
+        Claim::New(session) => (session, false),
+        Claim::Resumed(session) => (session, true),
+    };
+    let mut socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(settings())).await;
+    if !node.registry.attach(&session, is_resumed) {
+        close(&mut socket, CloseCode::Away, "The node is shutting down").await;
+        return;
+    }
+    if is_resumed {
+        for player in session.players() {
+            player.announce().await;
+        }
+    } else {
+        tracing::info!("Connection successfully established from {client}");
+        tokio::spawn(send_stats(Arc::clone(&node), Arc::downgrade(&session)));
+    }
+    let (mut sink, mut stream) = socket.split();
+    let end = exchange(&mut sink, &mut stream, &session.outbox).await;
+    let (code, reason) = match &end {
+        End::ByClient(frame) => (
+            frame.as_ref().map_or(1005, |frame| frame.code.into()),
+            "closed by the client",
+        ),
+        End::ByNode(code, reason) => (u16::from(*code), *reason),
+        End::Lost(reason) => {
+            tracing::debug!("Connection from {peer} was lost: {reason}");
+            (1006, "lost")
+        }
+    };
+    // The session waits, or ends, before the closing handshake: a client that reconnects at once finds it.
+    match node.registry.detach(&session) {
+        Some(seconds) => tracing::info!(
+            "Connection closed from {peer} with status {code} ({reason}) -- Session can be resumed within the next \
+             {seconds} seconds with id {}",
+            session.id
+        ),
+        None => tracing::info!("Connection closed from {peer} with status {code} ({reason})"),
+    }
+    if let (End::ByNode(code, reason), Ok(mut socket)) = (end, sink.reunite(stream)) {
+        close(&mut socket, code, reason).await;
+    }
+}
+
+/// Closes the socket of a client whose `User-Id` is no number, as Java does after the upgrade.
+pub async fn refuse_user<S>(stream: S)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let mut socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(settings())).await;
+    close(&mut socket, CloseCode::Error, "User-Id is not a number").await;
+}
+
+fn settings() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(0)
+        .max_message_size(Some(MAX_INCOMING))
+        .max_frame_size(Some(MAX_INCOMING))
+}
+
+/// Sends and reads at the same time until either side is done.
+async fn exchange<S>(
+    sink: &mut SplitSink<WebSocketStream<S>, Message>,
+    stream: &mut SplitStream<WebSocketStream<S>>,
+    outbox: &Outbox,
+) -> End
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let sending = async {
+        loop {
+            let message = Message::text(outbox.next().await);
+            match tokio::time::timeout(SEND_DEADLINE, sink.send(message)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return End::Lost(error.to_string()),
+                Err(_) => {
+                    tracing::warn!("A client does not read its messages: no progress for {SEND_DEADLINE:?}");
+                    return End::ByNode(CloseCode::Policy, "The client does not read its messages");
+                }
+            }
+        }
+    };
+    let reading = async {
+        loop {
+            match stream.next().await {
+                None => return End::Lost("the connection ended without a close frame".to_owned()),
+                Some(Ok(Message::Close(frame))) => return End::ByClient(frame),
+                Some(Ok(Message::Binary(_))) => {
+                    return End::ByNode(CloseCode::Unsupported, "Binary messages not supported");
+                }
+                Some(Ok(Message::Text(_))) => {
+                    tracing::warn!("A client sent a text message; Lavalink v4 takes none, it is ignored");
+                }
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+                Some(Err(Error::Capacity(error))) => {
+                    tracing::warn!("A client sent a message that is too large: {error}");
+                    return End::ByNode(CloseCode::Size, "Message too large");
+                }
+                Some(Err(error)) => return End::Lost(error.to_string()),
+            }
+        }
+    };
+    select! {
+        biased;
+        interrupt = outbox.interrupted() => match interrupt {
+            Interrupt::Close(code, reason) => End::ByNode(CloseCode::from(code), reason),
+            Interrupt::Overflow => {
+                tracing::warn!("A client reads its messages too slowly: its outbox is full, it is disconnected");
+                End::ByNode(CloseCode::Policy, "The client reads too slowly")
+            }
+        },
+        end = reading => end,
+        end = sending => end,
+    }
+}
+
+/// Sends a close frame and waits a little for the answer.
+async fn close<S>(socket: &mut WebSocketStream<S>, code: CloseCode, reason: &'static str)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let closing = async {
+        if socket
+            .close(Some(CloseFrame {
+                code,
+                reason: reason.into(),
+            }))
+            .await
+            .is_ok()
+        {
+            while let Some(Ok(_)) = socket.next().await {}
+        }
+    };
+    // A client that does not answer is cut off.
+    let _too_slow = tokio::time::timeout(CLOSE_DEADLINE, closing).await;
+}
+
+/// Sends stats at once and then every minute for as long as the session lives.
+async fn send_stats(node: Arc<Node>, session: Weak<Session>) {
+    let mut interval = tokio::time::interval(STATS_INTERVAL);
+    loop {
+        interval.tick().await;
+        let Some(session) = session.upgrade().filter(|session| !session.outbox.is_ended()) else {
+            return;
+        };
+        let stats = stats::collect(&node.registry, &node.cpu, Some(&session));
+        session.outbox.send(&OutgoingMessage::Stats(stats));
+    }
+}
