@@ -83,7 +83,11 @@ mod tests {
             (1000, 16.414),
         ];
         for (volume, value) in expected {
-            assert!((gain(volume) - value).abs() < 1e-6, "volume {volume}: {} != {value}", gain(volume));
+            assert!(
+                (gain(volume) - value).abs() < 1e-6,
+                "volume {volume}: {} != {value}",
+                gain(volume)
+            );
         }
         assert_eq!(gain(UNITY).to_bits(), 1.0f32.to_bits());
         assert_eq!(gain(0).to_bits(), 0.0f32.to_bits());

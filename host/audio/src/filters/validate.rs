@@ -118,100 +118,78 @@ fn check_timescale(speed: f64, pitch: f64, rate: f64) -> Result<(), FilterError>
 }
 
 fn check_finite(filters: &Filters) -> Result<(), FilterError> {
-    let mut values: Vec<(&'static str, &'static str, f64)> = Vec::new();
-    let mut add = |filter, members: &[(&'static str, f64)]| {
-        values.extend(members.iter().map(|(field, value)| (filter, *field, *value)));
-    };
     if let Some(volume) = filters.volume {
-        add("volume", &[("volume", volume.into())]);
+        finite("volume", [("volume", f64::from(volume))])?;
     }
     for band in filters.equalizer.iter().flatten() {
-        add("equalizer", &[("gain", band.gain.into())]);
+        finite("equalizer", [("gain", f64::from(band.gain))])?;
     }
     if let Some(it) = &filters.karaoke {
-        add(
+        finite("karaoke", [("level", it.level), ("monoLevel", it.mono_level)])?;
+        finite(
             "karaoke",
-            &[("level", it.level.into()), ("monoLevel", it.mono_level.into())],
-        );
-        add(
-            "karaoke",
-            &[
-                ("filterBand", it.filter_band.into()),
-                ("filterWidth", it.filter_width.into()),
-            ],
-        );
+            [("filterBand", it.filter_band), ("filterWidth", it.filter_width)],
+        )?;
     }
     if let Some(it) = &filters.timescale {
-        add(
+        finite(
             "timescale",
-            &[("speed", it.speed), ("pitch", it.pitch), ("rate", it.rate)],
-        );
+            [("speed", it.speed), ("pitch", it.pitch), ("rate", it.rate)],
+        )?;
     }
     if let Some(it) = &filters.tremolo {
-        add(
-            "tremolo",
-            &[("frequency", it.frequency.into()), ("depth", it.depth.into())],
-        );
+        finite("tremolo", [("frequency", it.frequency), ("depth", it.depth)])?;
     }
     if let Some(it) = &filters.vibrato {
-        add(
-            "vibrato",
-            &[("frequency", it.frequency.into()), ("depth", it.depth.into())],
-        );
+        finite("vibrato", [("frequency", it.frequency), ("depth", it.depth)])?;
     }
     if let Some(it) = &filters.distortion {
-        add(
+        finite(
             "distortion",
-            &[
-                ("sinOffset", it.sin_offset.into()),
-                ("sinScale", it.sin_scale.into()),
-            ],
-        );
-        add(
+            [("sinOffset", it.sin_offset), ("sinScale", it.sin_scale)],
+        )?;
+        finite(
             "distortion",
-            &[
-                ("cosOffset", it.cos_offset.into()),
-                ("cosScale", it.cos_scale.into()),
-            ],
-        );
-        add(
+            [("cosOffset", it.cos_offset), ("cosScale", it.cos_scale)],
+        )?;
+        finite(
             "distortion",
-            &[
-                ("tanOffset", it.tan_offset.into()),
-                ("tanScale", it.tan_scale.into()),
-            ],
-        );
-        add(
-            "distortion",
-            &[("offset", it.offset.into()), ("scale", it.scale.into())],
-        );
+            [("tanOffset", it.tan_offset), ("tanScale", it.tan_scale)],
+        )?;
+        finite("distortion", [("offset", it.offset), ("scale", it.scale)])?;
     }
     if let Some(it) = &filters.rotation {
-        add("rotation", &[("rotationHz", it.rotation_hz)]);
+        finite("rotation", [("rotationHz", it.rotation_hz)])?;
     }
     if let Some(it) = &filters.channel_mix {
-        add(
+        finite(
             "channelMix",
-            &[
-                ("leftToLeft", it.left_to_left.into()),
-                ("leftToRight", it.left_to_right.into()),
-            ],
-        );
-        add(
+            [("leftToLeft", it.left_to_left), ("leftToRight", it.left_to_right)],
+        )?;
+        finite(
             "channelMix",
-            &[
-                ("rightToLeft", it.right_to_left.into()),
-                ("rightToRight", it.right_to_right.into()),
+            [
+                ("rightToLeft", it.right_to_left),
+                ("rightToRight", it.right_to_right),
             ],
-        );
+        )?;
     }
     if let Some(it) = &filters.low_pass {
-        add("lowPass", &[("smoothing", it.smoothing.into())]);
+        finite("lowPass", [("smoothing", it.smoothing)])?;
     }
-    match values.into_iter().find(|(_, _, value)| !value.is_finite()) {
-        Some((filter, field, _)) => Err(FilterError::NotFinite { filter, field }),
-        None => Ok(()),
+    Ok(())
+}
+
+fn finite<T: Into<f64>, const N: usize>(
+    filter: &'static str,
+    members: [(&'static str, T); N],
+) -> Result<(), FilterError> {
+    for (field, value) in members {
+        if !value.into().is_finite() {
+            return Err(FilterError::NotFinite { filter, field });
+        }
     }
+    Ok(())
 }
 
 fn check(
@@ -294,7 +272,8 @@ mod tests {
 
     #[test]
     fn refuses_numbers_that_are_none() {
-        let spoil: [(&str, fn(&mut Filters)); 5] = [
+        type Spoil = fn(&mut Filters);
+        let spoil: [(&str, Spoil); 5] = [
             ("volume", |filters| filters.volume = Some(f32::NAN)),
             ("smoothing", |filters| {
                 filters.low_pass.get_or_insert_default().smoothing = f32::INFINITY

@@ -63,10 +63,9 @@ impl Vibrato {
             // The read point lies `whole + 1` frames back plus `fraction` forward.
             let fraction = (whole + 1.0 - delay) as f32;
             let mut index = (self.write + length - whole as usize - 2) % length;
-            let mut points = [[0.0f32; 4]; 2];
-            for tap in 0..4 {
-                points[0][tap] = self.ring[index][0];
-                points[1][tap] = self.ring[index][1];
+            let (mut left, mut right) = ([0.0f32; 4], [0.0f32; 4]);
+            for (left, right) in left.iter_mut().zip(&mut right) {
+                [*left, *right] = self.ring[index];
                 index = if index + 1 == length { 0 } else { index + 1 };
             }
             self.ring[self.write] = [frame[0], frame[1]];
@@ -75,8 +74,8 @@ impl Vibrato {
             } else {
                 self.write + 1
             };
-            frame[0] = hermite(fraction, points[0]);
-            frame[1] = hermite(fraction, points[1]);
+            frame[0] = hermite(fraction, left);
+            frame[1] = hermite(fraction, right);
         }
     }
 }

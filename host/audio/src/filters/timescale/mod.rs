@@ -81,8 +81,8 @@ impl Timescale {
         }
         let is_unity = |ratio: f64| (ratio - 1.0).abs() <= UNITY_TOLERANCE;
         let mut stages: Vec<Box<dyn Stage>> = Vec::new();
-        // Stretching the shorter of the two signals would save work, but the search for splices
-        // needs the whole spectrum: it runs before frequencies are lost and after they are lowered.
+        // SoundTouch's order: slowed down before the stretcher, sped up behind it, which so sees the
+        // signal at its longest, with the most frames per wave to align.
         if rate < 1.0 && !is_unity(rate) {
             stages.push(Box::new(RateChange::new(rate)));
             stages.push(Box::new(AntiAlias::new(0.5 * rate)));
