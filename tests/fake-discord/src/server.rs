@@ -255,7 +255,7 @@ impl FakeDiscord {
         self.play(guild_id, Scenario::Upgrade, "the upgrade").await
     }
 
-    /// Announces (op 29) bytes that are no commit to the newest client; done when the client answered with
+    /// Announces (op 29) a damaged, outdated commit to the newest client; done when the client answered with
     /// op 31 and a new key package and was removed, added again and welcomed.
     ///
     /// # Errors

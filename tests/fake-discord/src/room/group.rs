@@ -17,6 +17,8 @@ pub(super) struct Group {
     pub(super) epoch: u64,
     /// Leaf index and user id of every member.
     pub(super) members: Vec<(u32, u64)>,
+    /// The commit that led to this epoch.
+    pub(super) commit: Vec<u8>,
 }
 
 /// Proposals that are out and wait for a commit.
@@ -306,7 +308,11 @@ impl Room {
         for seat in &mut self.seats {
             seat.in_group = members.iter().any(|(_, user_id)| *user_id == seat.user_id);
         }
-        self.group = Some(Group { epoch, members });
+        self.group = Some(Group {
+            epoch,
+            members,
+            commit: made.commit.clone(),
+        });
         let at_once = round.epoch == 0
             && !self.upgrading
             && self.shared.config.initial_transition == InitialTransition::Immediate;

@@ -64,6 +64,10 @@ impl ExternalSenderKey {
 
     /// Checks a key package (op 26): signature, lifetime, credential.
     pub(crate) fn read_key_package(&self, bytes: &[u8]) -> Result<JoinKey, FakeError> {
+        guarded("key package", || self.parse_key_package(bytes))
+    }
+
+    fn parse_key_package(&self, bytes: &[u8]) -> Result<JoinKey, FakeError> {
         let package = KeyPackageIn::tls_deserialize_exact_bytes(bytes)
             .map_err(|error| failed("key package")(error.to_string()))?
             .validate(self.crypto.crypto(), ProtocolVersion::Mls10)
@@ -147,6 +151,17 @@ pub(crate) struct Commit {
 
 /// Takes op 28 apart and checks that it is a member's commit in the group of `channel_id`.
 pub(crate) fn read_commit(channel_id: u64, payload: &[u8]) -> Result<Commit, FakeError> {
+    guarded("commit", || parse_commit(channel_id, payload))
+}
+
+/// Parses bytes of a client. The codec library has debug assertions on lengths that a sender controls;
+/// in a build with debug assertions they must not take the call down.
+fn guarded<T>(what: &str, parse: impl FnOnce() -> Result<T, FakeError>) -> Result<T, FakeError> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(parse))
+        .unwrap_or_else(|_| Err(FakeError::Mls(format!("{what}: malformed length"))))
+}
+
+fn parse_commit(channel_id: u64, payload: &[u8]) -> Result<Commit, FakeError> {
     let (message, welcome) =
         MlsMessageIn::tls_deserialize_bytes(payload).map_err(|error| failed("commit")(error.to_string()))?;
     let commit = payload[..payload.len() - welcome.len()].to_vec();
@@ -277,6 +292,18 @@ mod tests {
         let last = bytes.len() - 1;
         bytes[last] ^= 1;
         assert!(sender.read_key_package(&bytes).is_err());
+    }
+
+    #[test]
+    fn a_length_of_the_reserved_form_is_an_error() {
+        let payload = [[0, 1, 0, 1].as_slice(), &[0xEE; 120]].concat();
+        assert!(read_commit(1, &payload).is_err());
+        assert!(
+            ExternalSenderKey::generate()
+                .unwrap()
+                .read_key_package(&[0xEE; 120])
+                .is_err()
+        );
     }
 
     proptest::proptest! {

@@ -191,19 +191,22 @@ impl Room {
         }
     }
 
-    /// Announces bytes that are no commit to the newest client in the group.
+    /// Announces a commit nobody can apply to the newest client in the group: that of the present epoch, damaged.
     pub(super) fn bad_commit(&mut self) -> Result<(), FakeError> {
         let id = self.next_transition();
+        let guild_id = self.guild_id;
+        let group = self.group.as_ref().ok_or(FakeError::NoConnection(guild_id))?;
+        let mut payload = id.to_be_bytes().to_vec();
+        payload.extend_from_slice(&group.commit);
+        if let Some(last) = payload.last_mut() {
+            *last ^= 0xFF;
+        }
         let client = self
             .clients
             .iter_mut()
             .rev()
             .find(|client| client.in_group)
-            .ok_or(FakeError::NoConnection(self.guild_id))?;
-        let mut payload = id.to_be_bytes().to_vec();
-        // The start of an MLS 1.0 public message, then nothing that parses.
-        payload.extend_from_slice(&[0, 1, 0, 1]);
-        payload.extend_from_slice(&[0xEE; 120]);
+            .ok_or(FakeError::NoConnection(guild_id))?;
         client.session.send_binary(op::ANNOUNCE_COMMIT, &payload);
         // Settled again only once op 31 and a new key package came and the client was added anew.
         client.readd = true;
