@@ -59,7 +59,12 @@ impl Room {
             .filter(|client| client.wants_group())
             .filter_map(|client| Some((client.user_id(), client.join_key.clone()?)))
             .collect();
-        if self.seats.len() + clients.len() < 2 {
+        // An upgrade starts with everybody; otherwise late comers are welcomed into the next epoch.
+        let awaited = self
+            .clients
+            .iter()
+            .any(|client| client.wants_group() && client.join_key.is_none());
+        if self.seats.len() + clients.len() < 2 || self.upgrading && awaited {
             return Ok(());
         }
         let mut adds = clients;
