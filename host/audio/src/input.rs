@@ -32,6 +32,7 @@ pub(crate) struct HeadInput {
     head: Vec<u8>,
     position: u64,
     budget: Option<u64>,
+    hides_seeking: bool,
 }
 
 impl HeadInput {
@@ -43,6 +44,7 @@ impl HeadInput {
             head: Vec::new(),
             position: 0,
             budget: None,
+            hides_seeking: false,
         }
     }
 
@@ -54,6 +56,22 @@ impl HeadInput {
     /// Container readers bisect and measure from the end, so seekable needs a known length too.
     pub(crate) fn is_seekable(&self) -> bool {
         self.inner.is_seekable() && self.inner.byte_len().is_some()
+    }
+
+    /// Whether container readers are told that they may seek.
+    pub(crate) fn offers_seeking(&self) -> bool {
+        self.is_seekable() && !self.hides_seeking
+    }
+
+    /// Length container readers are told.
+    pub(crate) fn offered_len(&self) -> Option<u64> {
+        self.byte_len().filter(|_| !self.hides_seeking)
+    }
+
+    /// From now on container readers are told that the input has no end and cannot seek. Those of truncated files then do not go
+    /// for an index that is not there.
+    pub(crate) fn hide_seeking(&mut self) {
+        self.hides_seeking = true;
     }
 
     /// Limits the bytes still taken from the input; reads beyond fail. `None` lifts the limit.
@@ -98,7 +116,7 @@ impl Read for HeadInput {
         }
         if self.budget == Some(0) {
             return Err(io::Error::other(
-                "no audio data found within the permitted number of bytes",
+                "no end of a header or packet within the permitted number of bytes",
             ));
         }
         if self.inner_position != self.position {

@@ -78,7 +78,7 @@ pub(crate) fn layout(packet: &[u8]) -> Option<PacketLayout> {
         0 => frames.push((at, end)),
         1 => {
             let each = (end - at) / 2;
-            if (end - at) % 2 != 0 {
+            if !(end - at).is_multiple_of(2) {
                 return None;
             }
             frames.extend([(at, at + each), (at + each, end)]);
@@ -109,7 +109,7 @@ pub(crate) fn layout(packet: &[u8]) -> Option<PacketLayout> {
                 frames.push((at, end));
             } else {
                 let total = end.checked_sub(at)?;
-                if total % count != 0 {
+                if !total.is_multiple_of(count) {
                     return None;
                 }
                 let each = total / count;

@@ -212,8 +212,8 @@ mod tests {
                         (out[n * 2] - ideal).abs().max((out[n * 2 + 1] + ideal).abs())
                     })
                     .fold(0.0, f32::max);
-                // The tone moves by 0.029 in one sample; interpolation is late by up to that.
-                assert!(worst < 0.03, "{quality:?} at {rate} Hz is off by {worst}");
+                // The tone moves by 0.029 in one sample; rounded delays are off by up to one and a half.
+                assert!(worst < 0.044, "{quality:?} at {rate} Hz is off by {worst}");
             }
         }
     }

@@ -203,6 +203,64 @@ fn probing_tells_container_length_and_tags() {
     }
 }
 
+fn probed(bytes: &[u8], manner: Manner) -> Probed {
+    probe(TestInput::boxed(bytes, manner), &MediaHint::default()).expect("recognised")
+}
+
+#[test]
+fn mp3_length_with_and_without_a_length_header() {
+    let known_length = Manner {
+        seekable: false,
+        ..Manner::PLAIN
+    };
+    for arguments in [
+        &["-b:a", "128k"][..],
+        &["-b:a", "128k", "-write_xing", "0"],
+        &["-q:a", "2", "-ac", "1"],
+    ] {
+        let bytes = encode(&two_tones(SECONDS, 44_100), "a.mp3", arguments);
+        for manner in [Manner::PLAIN, known_length] {
+            let Probed::Audio(audio) = probed(&bytes, manner) else {
+                panic!("{arguments:?} is no audio")
+            };
+            let millis = audio.length.expect("a known length").as_millis();
+            assert!(
+                millis.abs_diff(3_000) <= 100,
+                "{arguments:?} {manner:?}: {millis} ms"
+            );
+            assert_eq!(audio.is_seekable, manner.seekable);
+        }
+        let Probed::Audio(live) = probed(&bytes, Manner::LIVE) else {
+            panic!("{arguments:?} is no audio")
+        };
+        assert_eq!(
+            live.length.is_none(),
+            arguments.contains(&"-write_xing"),
+            "{arguments:?}"
+        );
+        assert!(!live.is_seekable);
+    }
+}
+
+#[test]
+fn live_ogg_has_no_length() {
+    let bytes = encode(&two_tones(SECONDS, 48_000), "a.ogg", &["-c:a", "libopus"]);
+    let Probed::Audio(audio) = probed(&bytes, Manner::LIVE) else {
+        panic!("no audio")
+    };
+    assert_eq!((audio.length, audio.is_seekable), (None, false));
+}
+
+#[test]
+fn playlists_are_references() {
+    let text = b"#EXTM3U\n#EXTINF:-1,Some radio\nhttp://radio.example/stream\n";
+    let reference = Probed::Reference {
+        identifier: "http://radio.example/stream".to_owned(),
+        title: Some("Some radio".to_owned()),
+    };
+    assert_eq!(probed(text, Manner::LIVE), reference);
+}
+
 #[test]
 fn ready_tells_length_and_passthrough() {
     let engine = engine();

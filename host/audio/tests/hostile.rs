@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use lavalink_audio::{AudioError, MediaHint, PipelineEvent, probe};
+use lavalink_audio::{AudioError, MediaHint, PipelineEvent, Probed, probe};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use support::{Manner, TestInput, Wish, encode, engine, start, two_tones};

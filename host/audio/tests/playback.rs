@@ -120,7 +120,10 @@ fn long_opus_packets_are_split_and_short_ones_encoded_anew() {
 
 #[test]
 fn seeks_land_on_the_sample() {
-    let formats: [(&str, &[&str]); 8] = [
+    let formats: [(&str, &[&str]); 10] = [
+        ("a.webm", &["-c:a", "libvorbis"]),
+        // Written as a live stream: no index, no length.
+        ("a.mkv", &["-c:a", "libvorbis", "-live", "1"]),
         ("a.wav", &["-c:a", "pcm_s16le"]),
         ("a.flac", &["-c:a", "flac"]),
         ("a.mp3", &["-b:a", "128k"]),
@@ -241,6 +244,61 @@ fn seeks_of_live_input_are_ignored() {
         frames.len(),
         source.len()
     );
+}
+
+#[test]
+fn a_stalled_input_can_be_left_by_a_seek_or_a_stop() {
+    let bytes = encode(&two_tones(20.0, 44_100), "a.mp3", &["-b:a", "128k"]);
+    let stalls_at = Some(bytes.len() as u64 / 2);
+    let engine = engine_with(Default::default(), 3);
+    let wish = || Wish {
+        manner: Manner {
+            chunk: 8_000,
+            stalls_at,
+            ..Manner::PLAIN
+        },
+        ..Wish::default()
+    };
+    let mut playing = start(
+        &engine,
+        &bytes,
+        Wish {
+            start: Duration::from_secs(9),
+            ..wish()
+        },
+    );
+    let mut packet = [0; MAX_PACKET];
+    let mut idle = 0;
+    while idle < 50 {
+        idle = if playing.frames.pop(&mut packet) == Popped::Empty {
+            idle + 1
+        } else {
+            0
+        };
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    playing.pipeline.seek(Duration::from_secs(2));
+    wait_for(&playing, &PipelineEvent::SeekDone);
+    assert_eq!(playing.next().expect("a frame").position, Duration::from_secs(2));
+
+    // Reads until it is stuck in the middle of the container reader, then has to be unwound from there.
+    let stuck = start(
+        &engine,
+        &bytes,
+        Wish {
+            start: Duration::from_secs(15),
+            ..wish()
+        },
+    );
+    drop((playing, stuck));
+    let deadline = std::time::Instant::now() + DEADLINE;
+    while engine.load().iter().sum::<usize>() > 0 {
+        assert!(
+            std::time::Instant::now() < deadline,
+            "a stalled pipeline was not freed"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 #[test]

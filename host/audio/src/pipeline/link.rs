@@ -103,6 +103,11 @@ impl<'y> Link<'y> {
         self.input.lock().byte_len()
     }
 
+    /// From now on container readers are told that the input cannot seek; see [`HeadInput::hide_seeking`].
+    pub(super) fn hide_seeking(&self) {
+        self.input.lock().hide_seeking();
+    }
+
     pub(super) fn set_budget(&self, bytes: Option<u64>) {
         self.input.lock().set_budget(bytes);
     }
@@ -218,10 +223,10 @@ impl Seek for YieldingSource<'_> {
 
 impl MediaSource for YieldingSource<'_> {
     fn is_seekable(&self) -> bool {
-        self.link.is_seekable()
+        self.link.input.lock().offers_seeking()
     }
 
     fn byte_len(&self) -> Option<u64> {
-        self.link.byte_len()
+        self.link.input.lock().offered_len()
     }
 }

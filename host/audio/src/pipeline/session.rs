@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use symphonia::core::codecs::audio::well_known::CODEC_ID_AAC;
+use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_VORBIS};
 use symphonia::core::errors::{Error as MediaError, SeekErrorKind};
 use symphonia::core::formats::{FormatReader, SeekMode, SeekTo};
 use symphonia::core::packet::Packet;
@@ -18,6 +18,9 @@ use crate::opus_packet::{OpusHead, layout, packet_samples};
 use crate::probe::{HEAD_BYTES, Kind, detect};
 use crate::queue::{FrameProducer, MAX_PACKET};
 use crate::{AudioError, FRAME_SAMPLES, MediaHint, PipelineEvent, SAMPLE_RATE_HZ};
+
+/// Input bytes one packet may take. Declared sizes are not trusted; whole packets of real media are far smaller.
+const PACKET_BUDGET_BYTES: u64 = 32 * 1024 * 1024;
 
 /// Damaged packets in a row after which a track is given up.
 const MAX_BAD_PACKETS: u32 = 500;
@@ -34,6 +37,9 @@ const OPUS_PREROLL_NS: i64 = 80_000_000;
 /// AAC overlaps neighbouring packets of at most 2048 samples.
 const AAC_PREROLL_NS: i64 = 50_000_000;
 
+/// Vorbis overlaps neighbouring blocks of at most 8192 samples.
+const VORBIS_PREROLL_NS: i64 = 200_000_000;
+
 /// While reading towards a position, packets that end this long before it are not even decoded.
 const DECODE_AHEAD_NS: i64 = 500_000_000;
 
@@ -42,6 +48,9 @@ const WARM_UP_PACKETS: usize = 4;
 
 /// An MP3 seek that would read more than this goes by the byte rate instead of counting frames.
 const MP3_EXACT_SEEK_BYTES: u64 = 8 * 1024 * 1024;
+
+/// A seek that lands later than this after its target has failed.
+const SEEK_TOLERANCE_NS: i64 = 1_000_000_000;
 
 /// A live stream joined in the middle may carry any time; later first times than this are taken as zero.
 const LIVE_ORIGIN_NS: i64 = 1_000_000_000;
@@ -106,7 +115,6 @@ impl<'a> Session<'a> {
             .ok_or_else(|| container.nothing_playable(container::describe_tracks(reader.tracks())))?;
         let decoder = PacketDecoder::new(&selected).map_err(|cause| container.nothing_playable(cause))?;
         let length = container::length(reader.as_ref(), &selected);
-        link.set_budget(None);
         // Errors the reader got over are no reason to fail later.
         let _ = link.take_error();
         let filters = link.control().filters.load_full();
@@ -215,6 +223,7 @@ impl<'a> Session<'a> {
 
     /// The next packet of the track; `None` when it was of another or damaged.
     fn next_packet(&mut self) -> Result<Option<Packet>, Stop> {
+        self.link.set_budget(Some(PACKET_BUDGET_BYTES));
         match self.reader.next_packet() {
             Ok(Some(packet)) => {
                 self.bad_reads = 0;
@@ -495,6 +504,8 @@ impl<'a> Session<'a> {
             return Ok(());
         }
         self.ever_sought = true;
+        // A jump may have to read its way through a long file.
+        self.link.set_budget(None);
         self.pcm.reset();
         self.passed = None;
         self.bad_reads = 0;
@@ -523,6 +534,7 @@ impl<'a> Session<'a> {
         let preroll_ns = match &self.opus {
             Some(_) => OPUS_PREROLL_NS,
             None if self.selected.parameters.codec == CODEC_ID_AAC => AAC_PREROLL_NS,
+            None if self.selected.parameters.codec == CODEC_ID_VORBIS => VORBIS_PREROLL_NS,
             None => 0,
         };
         let seek_ns = target_ns
@@ -534,10 +546,13 @@ impl<'a> Session<'a> {
             track_id: Some(self.selected.track.id),
         };
         match self.reader.seek(self.seek_mode(before_ns, seek_ns), to) {
-            Ok(_) => {
+            Ok(landed) => {
                 // Errors on the way that the reader got over are no reason to fail later.
                 let _ = self.link.take_error();
-                Some(())
+                let base = self.selected.track.time_base?;
+                let landed_ns = time_ns(base.calc_time_saturating(landed.actual_ts)) - self.pre_skip_ns();
+                // Readers without an index do not go back, whatever they were asked for.
+                (landed_ns <= target_ns.saturating_add(SEEK_TOLERANCE_NS)).then_some(())
             }
             Err(error) => {
                 let expected = matches!(
@@ -575,7 +590,6 @@ impl<'a> Session<'a> {
         let _ = self.link.take_abandoned();
         self.link.set_budget(Some(OPEN_BUDGET_BYTES));
         let opened = open_reader(self.link, self.container);
-        self.link.set_budget(None);
         let reader = match opened {
             Ok(reader) => reader,
             Err(_) if self.link.take_abandoned() => {
@@ -602,15 +616,19 @@ fn open_reader<'a>(
     link: &'a Link<'a>,
     container: Container,
 ) -> Result<Box<dyn FormatReader + 'a>, AudioError> {
-    let stream = link.stream().map_err(|error| AudioError::Decode {
-        cause: error.to_string(),
-    })?;
-    container.open(stream).map_err(|error| match link.take_error() {
-        Some(cause) => AudioError::Decode { cause },
-        None => AudioError::Decode {
-            cause: error.to_string(),
-        },
-    })
+    let open = || {
+        let stream = link.stream().map_err(|error| error.to_string())?;
+        container
+            .open(stream)
+            .map_err(|error| link.take_error().unwrap_or_else(|| error.to_string()))
+    };
+    let mut opened = open();
+    if opened.is_err() && container == Container::Matroska && link.is_seekable() {
+        // A file cut short still lists elements behind its end; read in sequence it plays.
+        link.hide_seeking();
+        opened = open();
+    }
+    opened.map_err(|cause| AudioError::Decode { cause })
 }
 
 fn time_ns(time: Time) -> i64 {

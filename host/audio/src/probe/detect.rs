@@ -160,7 +160,7 @@ mod tests {
         let mut tagged = b"ID3\x04\0\0\0\0\0\x03abc".to_vec();
         tagged.extend(adts_frames(3));
         assert_eq!(plain(&tagged), Some(Kind::Container(Container::Adts)));
-        let mut packet = vec![0; TS_PACKET];
+        let mut packet = [0; TS_PACKET];
         packet[0] = 0x47;
         assert_eq!(plain(&packet.repeat(3)), Some(Kind::MpegTs));
     }

@@ -1,12 +1,14 @@
 //! Finding out what a medium is: its container, whether it can be played, its tags and its length.
 
 mod detect;
+mod matroska;
 mod mpeg;
 mod playlist;
 mod tags;
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -96,19 +98,21 @@ pub fn probe(input: Box<dyn MediaInput>, hint: &MediaHint) -> Result<Probed, Aud
     }
 }
 
-/// Blocking source for a container reader; keeps the first real I/O error, which readers tend to swallow.
-struct BlockingSource {
-    // Only there to make the source `Sync`; never locked.
-    input: Mutex<HeadInput>,
-    error: std::sync::Arc<Mutex<Option<String>>>,
+/// Blocking source for a container reader; the probe keeps the input, to try again and to see its errors.
+struct BlockingSource(Arc<Mutex<Probing>>);
+
+struct Probing {
+    input: HeadInput,
+    /// The first real I/O error, which readers tend to swallow.
+    error: Option<String>,
 }
 
-impl BlockingSource {
-    fn note<T>(&self, result: io::Result<T>) -> io::Result<T> {
+impl Probing {
+    fn note<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
         if let Err(error) = &result
             && error.kind() != io::ErrorKind::Interrupted
         {
-            self.error.lock().get_or_insert_with(|| error.to_string());
+            self.error.get_or_insert_with(|| error.to_string());
         }
         result
     }
@@ -116,81 +120,105 @@ impl BlockingSource {
 
 impl Read for BlockingSource {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let result = self.input.get_mut().read(buf);
-        self.note(result)
+        let mut probing = self.0.lock();
+        let result = probing.input.read(buf);
+        probing.note(result)
     }
 }
 
 impl Seek for BlockingSource {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let result = self.input.get_mut().seek(to);
-        self.note(result)
+        let mut probing = self.0.lock();
+        let result = probing.input.seek(to);
+        probing.note(result)
     }
 }
 
 impl MediaSource for BlockingSource {
     fn is_seekable(&self) -> bool {
-        self.input.lock().is_seekable()
+        self.0.lock().input.offers_seeking()
     }
 
     fn byte_len(&self) -> Option<u64> {
-        self.input.lock().byte_len()
+        self.0.lock().input.offered_len()
     }
 }
 
 fn probe_container(container: Container, mut input: HeadInput) -> Result<Probed, AudioError> {
     input.set_budget(Some(OPEN_BUDGET_BYTES));
-    let input_seekable = input.is_seekable();
-    let byte_len = input.byte_len();
-    let tag_bytes = mpeg::id3_length(input.head());
-    let io_error = std::sync::Arc::new(Mutex::new(None));
-    let source = BlockingSource {
-        input: Mutex::new(input),
-        error: std::sync::Arc::clone(&io_error),
-    };
+    let may_try_again = container == Container::Matroska && input.is_seekable();
+    let probing = Arc::new(Mutex::new(Probing { input, error: None }));
+    let mut outcome = open_and_read(container, &probing);
+    if may_try_again && matches!(outcome, Err(AudioError::UnknownFormat { .. })) {
+        // A file cut short still lists elements behind its end; read in sequence it plays.
+        let mut again = probing.lock();
+        again.input.hide_seeking();
+        let rewound = again.input.seek(SeekFrom::Start(0)).is_ok();
+        drop(again);
+        if rewound {
+            outcome = open_and_read(container, &probing);
+        }
+    }
+    outcome.map(Probed::Audio)
+}
+
+fn open_and_read(container: Container, probing: &Arc<Mutex<Probing>>) -> Result<ProbedAudio, AudioError> {
     // Readers are not free of panics on hostile files.
-    let outcome = catch_unwind(AssertUnwindSafe(
-        || -> Result<Result<ProbedAudio, AudioError>, MediaError> {
-            let stream = MediaSourceStream::new(Box::new(source), MediaSourceStreamOptions::default());
-            let mut reader = container.open(stream)?;
-            let selected = container::select_track(reader.tracks());
-            let Some(selected) = selected else {
-                return Ok(Err(
-                    container.nothing_playable(container::describe_tracks(reader.tracks()))
-                ));
-            };
-            let tags = tags::read(reader.as_mut(), selected.track.id);
-            let mut length = container::length(reader.as_ref(), &selected);
-            if container == Container::Mp3 && length.is_none() {
-                length = estimate_length(
-                    reader.as_mut(),
-                    &selected,
-                    byte_len.map(|len| len.saturating_sub(tag_bytes)),
-                );
-            }
-            Ok(Ok(ProbedAudio {
-                container: container.name().to_owned(),
-                parameters: None,
-                title: tags.title,
-                author: tags.author,
-                isrc: tags.isrc,
-                length,
-                is_seekable: input_seekable && length.is_some(),
-            }))
-        },
-    ));
-    let broken = |cause: String| match io_error.lock().take() {
+    let outcome = catch_unwind(AssertUnwindSafe(|| read_container(container, probing)));
+    let broken = |cause: String| match probing.lock().error.take() {
         Some(cause) => AudioError::ReadForDetection { cause },
         None => AudioError::UnknownFormat { cause },
     };
     match outcome {
-        Ok(Ok(found)) => found.map(Probed::Audio),
+        Ok(Ok(found)) => found,
         Ok(Err(error)) => Err(broken(error.to_string())),
         Err(_) => Err(broken(format!(
             "the {} reader failed on this file",
             container.name()
         ))),
     }
+}
+
+fn read_container(
+    container: Container,
+    probing: &Arc<Mutex<Probing>>,
+) -> Result<Result<ProbedAudio, AudioError>, MediaError> {
+    let (is_seekable, audio_bytes, segment_title) = {
+        let input = &probing.lock().input;
+        let tag_bytes = mpeg::id3_length(input.head());
+        let title = (container == Container::Matroska)
+            .then(|| matroska::segment_title(input.head()))
+            .flatten();
+        (
+            input.is_seekable(),
+            input.byte_len().map(|length| length.saturating_sub(tag_bytes)),
+            title,
+        )
+    };
+    let source = Box::new(BlockingSource(Arc::clone(probing)));
+    let mut reader = container.open(MediaSourceStream::new(
+        source,
+        MediaSourceStreamOptions::default(),
+    ))?;
+    let Some(selected) = container::select_track(reader.tracks()) else {
+        return Ok(Err(
+            container.nothing_playable(container::describe_tracks(reader.tracks()))
+        ));
+    };
+    let tags = tags::read(reader.as_mut(), selected.track.id);
+    let mut length = container::length(reader.as_ref(), &selected);
+    if container == Container::Mp3 && length.is_none() {
+        length = estimate_length(reader.as_mut(), &selected, audio_bytes);
+    }
+    Ok(Ok(ProbedAudio {
+        container: container.name().to_owned(),
+        parameters: None,
+        title: segment_title.filter(|title| !title.is_empty()).or(tags.title),
+        author: tags.author,
+        isrc: tags.isrc,
+        length,
+        is_seekable: is_seekable && length.is_some(),
+    }))
 }
 
 /// Length of an MPEG stream at the average bitrate of its first packets.

@@ -9,6 +9,8 @@ pub(super) struct Tags {
     pub(super) title: Option<String>,
     pub(super) author: Option<String>,
     pub(super) isrc: Option<String>,
+    /// Title of something the track belongs to; Matroska writers put the track's there.
+    group_title: Option<String>,
 }
 
 /// Longest tag text kept, in characters; anything longer is cut.
@@ -23,6 +25,7 @@ pub(super) fn read(reader: &mut dyn FormatReader, track_id: u32) -> Tags {
             tags.add(revision, track_id);
         }
         if metadata.is_latest() || metadata.pop().is_none() {
+            tags.title = tags.title.or(tags.group_title.take());
             return tags;
         }
     }
@@ -62,7 +65,10 @@ impl Tags {
 
     /// Tags some readers do not translate.
     fn raw(&mut self, tag: &Tag) -> Option<(&mut Option<String>, String)> {
-        let slot = match tag.raw.key.to_ascii_uppercase().as_str() {
+        // Matroska keys are `LEVEL@NAME` when a tag is aimed at a level.
+        let key = tag.raw.key.to_ascii_uppercase();
+        let slot = match key.rsplit('@').next().unwrap_or_default() {
+            "TITLE" if key.contains('@') => &mut self.group_title,
             "TITLE" => &mut self.title,
             "ARTIST" => &mut self.author,
             "ISRC" => &mut self.isrc,

@@ -55,6 +55,8 @@ pub struct Manner {
     pub chunk: usize,
     /// An I/O error at this position.
     pub breaks_at: Option<u64>,
+    /// `WouldBlock` for ever from this position on.
+    pub stalls_at: Option<u64>,
 }
 
 impl Manner {
@@ -64,6 +66,7 @@ impl Manner {
         choppy: false,
         chunk: usize::MAX,
         breaks_at: None,
+        stalls_at: None,
     };
     pub const CHOPPY: Self = Self {
         choppy: true,
@@ -96,7 +99,7 @@ impl TestInput {
 impl Read for TestInput {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         self.reads += 1;
-        if self.manner.choppy && self.reads % 2 == 0 {
+        if self.manner.choppy && self.reads.is_multiple_of(2) {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         if self
@@ -108,6 +111,13 @@ impl Read for TestInput {
                 io::ErrorKind::ConnectionReset,
                 "connection reset by the test",
             ));
+        }
+        if self
+            .manner
+            .stalls_at
+            .is_some_and(|at| self.bytes.position() >= at)
+        {
+            return Err(io::ErrorKind::WouldBlock.into());
         }
         let count = buf.len().min(self.manner.chunk);
         self.bytes.read(&mut buf[..count])
