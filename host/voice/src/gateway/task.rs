@@ -12,10 +12,7 @@ use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, timeout},
 };
-use tokio_tungstenite::tungstenite::{
-    Message,
-    protocol::{CloseFrame, frame::coding::CloseCode},
-};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
 
 use super::{
     close::{ABNORMAL, Reaction, reaction},
@@ -34,8 +31,11 @@ const SILENCE_LIMIT: Duration = Duration::from_millis(300);
 /// Time for telling the gateway goodbye.
 const GOODBYE_LIMIT: Duration = Duration::from_millis(400);
 
-/// Time the owner has to take an event.
-const EVENT_LIMIT: Duration = Duration::from_secs(10);
+/// Time the owner has to take the news that the connection is over.
+const CLOSED_LIMIT: Duration = Duration::from_secs(10);
+
+/// Time the owner has to take any other event; heartbeats wait meanwhile.
+const EVENT_LIMIT: Duration = Duration::from_secs(1);
 
 /// Close code for giving up a socket in order to resume; unlike 1000 it keeps the voice session.
 const RECONNECTING: u16 = 4000;
@@ -62,7 +62,8 @@ impl Status {
     }
 
     pub(super) fn set_ping(&self, round_trip: Duration) {
-        let ms = i64::try_from(round_trip.as_millis()).unwrap_or(i64::MAX);
+        // Rounded up: 0 stands for "not measured yet".
+        let ms = i64::try_from(round_trip.as_micros().div_ceil(1000)).unwrap_or(i64::MAX);
         self.ping_ms.store(ms, Ordering::Relaxed);
     }
 }
@@ -77,9 +78,14 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Tells the owner; an owner that takes no events is not waited for longer than [`EVENT_LIMIT`].
+    /// Tells the owner. One that takes no events is not waited for for ever.
     pub(super) async fn tell(&self, event: VoiceEvent) {
-        if let Err(error) = self.events.send_timeout(event, EVENT_LIMIT).await {
+        let limit = if matches!(event, VoiceEvent::Closed { .. }) {
+            CLOSED_LIMIT
+        } else {
+            EVENT_LIMIT
+        };
+        if let Err(error) = self.events.send_timeout(event, limit).await {
             tracing::debug!(guild = %self.info.guild_id, %error, "nobody takes the voice event");
         }
     }
@@ -151,6 +157,9 @@ async fn reconnect(
                         by_remote,
                     })
                     .await;
+                if let Some(lost) = lost {
+                    leave(lost, RECONNECTING).await;
+                }
                 return None;
             }
         };
@@ -159,7 +168,7 @@ async fn reconnect(
             call.end_media();
         }
         let open = async {
-            if let Some(lost) = lost.take().filter(|_| !by_remote) {
+            if let Some(lost) = lost.take() {
                 leave(lost, RECONNECTING).await;
             }
             tokio::time::sleep(pause).await;
@@ -196,17 +205,12 @@ async fn say_goodbye(mut call: Call, mut socket: Socket) {
     leave(socket, 1000).await;
 }
 
-/// Sends a close frame and drops the socket.
+/// Sends a close frame, or the answer to the one received, and drops the socket.
 async fn leave(mut socket: Socket, code: u16) {
     let frame = CloseFrame {
         code: CloseCode::from(code),
         reason: "".into(),
     };
-    let _ = timeout(GOODBYE_LIMIT, async {
-        socket::send(&mut socket, Message::Close(Some(frame))).await?;
-        futures_util::SinkExt::close(&mut socket)
-            .await
-            .map_err(|error| error.to_string())
-    })
-    .await;
+    // Failing to say goodbye to a socket that is given up anyway changes nothing.
+    let _ = timeout(GOODBYE_LIMIT, socket.close(Some(frame))).await;
 }

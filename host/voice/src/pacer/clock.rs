@@ -71,9 +71,9 @@ mod tests {
 
     #[test]
     fn grid_points() {
-        assert_eq!(next_on_grid(0 * MS, 0 * MS), 0 * MS);
-        assert_eq!(next_on_grid(1 * MS, 0 * MS), 20 * MS);
-        assert_eq!(next_on_grid(20 * MS, 0 * MS), 20 * MS);
+        assert_eq!(next_on_grid(Duration::ZERO, Duration::ZERO), Duration::ZERO);
+        assert_eq!(next_on_grid(MS, Duration::ZERO), 20 * MS);
+        assert_eq!(next_on_grid(20 * MS, Duration::ZERO), 20 * MS);
         assert_eq!(next_on_grid(3 * MS, 4 * MS), 4 * MS);
         assert_eq!(next_on_grid(25 * MS, 4 * MS), 44 * MS);
     }

@@ -21,6 +21,10 @@ use crate::error::VoiceError;
 /// What the control plane and one pacer thread share.
 #[derive(Default)]
 pub(super) struct Inbox {
+    #[expect(
+        clippy::vec_box,
+        reason = "streams are large and change lists; only their pointers move"
+    )]
     arrivals: Mutex<Vec<Box<Stream>>>,
     /// There are arrivals, or `quit` was set.
     news: AtomicBool,

@@ -58,6 +58,10 @@ impl Mode {
     }
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is the usual one, and there is one per connection"
+)]
 enum Cipher {
     Aes256Gcm(LessSafeKey),
     XChaCha20Poly1305(XChaCha20Poly1305),
