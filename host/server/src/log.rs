@@ -1,5 +1,7 @@
 //! Sets up the log: levels from the configuration or `RUST_LOG`, one line per event with time, level and target.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 
 use crate::config::LoggingConfig;
@@ -21,8 +23,9 @@ pub fn start(config: &LoggingConfig) {
         Ok(directives) if !directives.trim().is_empty() => EnvFilter::new(directives),
         _ => EnvFilter::new(directives(config)),
     };
+    let colours = std::io::stdout().is_terminal();
     // Only the second call in a process fails, and then the first subscriber stays: nothing to do.
-    let _already_set = tracing_subscriber::fmt().with_env_filter(filter).try_init();
+    let _already_set = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).try_init();
 }
 
 /// The configured levels in the syntax of [`EnvFilter`].

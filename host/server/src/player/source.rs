@@ -194,7 +194,8 @@ mod tests {
     use super::*;
     use crate::player::track_clock::Phase;
 
-    struct Script(Vec<Pulled>, Arc<()>);
+    /// The second member only counts how many scripts are alive.
+    struct Script(Vec<Pulled>, #[expect(dead_code)] Arc<()>);
 
     impl Frames for Script {
         fn pull(&mut self, packet: &mut [u8; MAX_PACKET]) -> Pulled {

@@ -110,7 +110,27 @@ fn append_headers(line: &mut String, headers: &HeaderMap) {
 fn append_payload(line: &mut String, payload: &Payload, max: usize) {
     let Some(bytes) = payload.take() else { return };
     line.push_str(", payload=");
-    line.push_str(&String::from_utf8_lossy(&bytes[..bytes.len().min(max)]));
+    line.push_str(&without_tokens(&String::from_utf8_lossy(&bytes[..bytes.len().min(max)])));
+}
+
+/// The text with the values of all `"token"` members starred out: voice tokens must not end up in logs.
+fn without_tokens(text: &str) -> String {
+    const KEY: &str = "\"token\"";
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(KEY) {
+        let (before, after) = rest.split_at(at + KEY.len());
+        out.push_str(before);
+        let value = after.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == ':');
+        out.push_str(&after[..after.len() - value.len()]);
+        rest = value;
+        if let Some(inner) = value.strip_prefix('"') {
+            out.push_str("\"***\"");
+            rest = inner.find('"').map_or("", |end| &inner[end + 1..]);
+        }
+    }
+    out.push_str(rest);
+    out
 }
 
 #[cfg(test)]
@@ -159,6 +179,19 @@ mod tests {
             line(&quiet, &request()),
             "GET /v4/loadtracks, headers=[user-id:\"1\"]"
         );
+    }
+
+    #[test]
+    fn voice_tokens_are_starred_out() {
+        for (text, expected) in [
+            (r#"{"voice": {"token" : "secret", "endpoint": "e"}}"#, r#"{"voice": {"token" : "***", "endpoint": "e"}}"#),
+            (r#"{"token":"a","token":"b"}"#, r#"{"token":"***","token":"***"}"#),
+            (r#"{"token":"cut off"#, r#"{"token":"***""#),
+            (r#"{"token":5,"paused":true}"#, r#"{"token":5,"paused":true}"#),
+            (r#"{"paused":true}"#, r#"{"paused":true}"#),
+        ] {
+            assert_eq!(without_tokens(text), expected);
+        }
     }
 
     #[test]
