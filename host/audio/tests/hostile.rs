@@ -115,6 +115,12 @@ fn truncated_files_play_what_they_have() {
                 "{name} {arguments:?}: {event:?}"
             );
         }
+        let half = TestInput::boxed(&bytes[..bytes.len() / 2], Manner::PLAIN);
+        let probed = probe(half, &MediaHint::default());
+        assert!(
+            matches!(probed, Ok(Probed::Audio(_))),
+            "{name} {arguments:?}: {probed:?}"
+        );
     }
 }
 

@@ -176,6 +176,33 @@ fn seeks_land_on_the_sample() {
 }
 
 #[test]
+fn a_far_seek_in_a_big_mp3_lands_close() {
+    let graph = "aevalsrc='if(between(t,230,230.002),0.9,0)':s=44100:d=240";
+    let bytes = encode(graph, "a.mp3", &["-b:a", "320k"]);
+    let start_at = Duration::from_millis(229_500);
+    let engine = engine();
+    let mut playing = start(
+        &engine,
+        &bytes,
+        Wish {
+            start: start_at,
+            volume: 99,
+            ..Wish::default()
+        },
+    );
+    let frames = playing.take(100);
+    assert!(
+        frames[0].position.abs_diff(start_at) < Duration::from_millis(60),
+        "{:?}",
+        frames[0].position
+    );
+    let off = click_at(&frames)
+        .expect("the click")
+        .abs_diff(Duration::from_millis(500));
+    assert!(off < Duration::from_millis(60), "off by {off:?}");
+}
+
+#[test]
 fn passed_packets_start_at_the_one_that_holds_the_target() {
     for name in ["a.ogg", "a.webm"] {
         let bytes = encode(&two_tones(5.0, 48_000), name, &OPUS);
@@ -358,7 +385,10 @@ fn volume_acts_within_the_queue_and_goes_back_to_passthrough() {
     assert_tone(&right[settled..], 1_000.0, 0.25 * 0.4169, "volume 50, right");
 
     playing.pipeline.set_volume(100);
-    let rest = packets(&playing.rest());
+    let rest = playing.rest();
+    let last = rest.last().expect("frames").position.as_millis();
+    assert!(last.abs_diff(8_000) <= 25, "time drifted to {last} ms");
+    let rest = packets(&rest);
     let passed = &rest[10..];
     assert!(
         passed.len() > 150 && source.ends_with(passed),

@@ -1,5 +1,7 @@
 //! One playing track: what its handle shares with its worker, and the coroutine that produces its frames.
 
+mod clock;
+mod jump;
 mod link;
 mod pcm;
 mod session;

@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_VORBIS};
-use symphonia::core::errors::{Error as MediaError, SeekErrorKind};
-use symphonia::core::formats::{FormatReader, SeekMode, SeekTo};
+use symphonia::core::errors::Error as MediaError;
+use symphonia::core::formats::FormatReader;
 use symphonia::core::packet::Packet;
-use symphonia::core::units::Time;
 
+use super::clock::{frames_of, nanos_of, position_of, samples_of, time_ns};
+use super::jump::open_reader;
 use super::link::Link;
 use super::pcm::PcmPath;
 use super::{Settings, Turn};
@@ -17,7 +17,7 @@ use crate::decode::{DecodeProblem, PacketDecoder, opus_head};
 use crate::opus_packet::{OpusHead, layout, packet_samples};
 use crate::probe::{HEAD_BYTES, Kind, detect};
 use crate::queue::{FrameProducer, MAX_PACKET};
-use crate::{AudioError, FRAME_SAMPLES, MediaHint, PipelineEvent, SAMPLE_RATE_HZ};
+use crate::{AudioError, FRAME_SAMPLES, MediaHint, PipelineEvent};
 
 /// Input bytes one packet may take. Declared sizes are not trusted; whole packets of real media are far smaller.
 const PACKET_BUDGET_BYTES: u64 = 32 * 1024 * 1024;
@@ -31,32 +31,17 @@ const MAX_BAD_READS: u32 = 32;
 /// Packets read in one turn without a frame coming out.
 const PACKETS_PER_TURN: u32 = 8;
 
-/// Opus needs this much audio before a point to decode it right (RFC 7845, section 4.6).
-const OPUS_PREROLL_NS: i64 = 80_000_000;
-
-/// AAC overlaps neighbouring packets of at most 2048 samples.
-const AAC_PREROLL_NS: i64 = 50_000_000;
-
-/// Vorbis overlaps neighbouring blocks of at most 8192 samples.
-const VORBIS_PREROLL_NS: i64 = 200_000_000;
-
 /// While reading towards a position, packets that end this long before it are not even decoded.
 const DECODE_AHEAD_NS: i64 = 500_000_000;
 
 /// Passed-through packets kept to warm up the decoder when a filter is switched on: 80 ms.
 const WARM_UP_PACKETS: usize = 4;
 
-/// An MP3 seek that would read more than this goes by the byte rate instead of counting frames.
-const MP3_EXACT_SEEK_BYTES: u64 = 8 * 1024 * 1024;
-
-/// A seek that lands later than this after its target has failed.
-const SEEK_TOLERANCE_NS: i64 = 1_000_000_000;
-
 /// A live stream joined in the middle may carry any time; later first times than this are taken as zero.
 const LIVE_ORIGIN_NS: i64 = 1_000_000_000;
 
 /// Why playing packets stopped.
-enum Stop {
+pub(super) enum Stop {
     /// A seek was asked for.
     Seek,
     /// The track has no more audio.
@@ -67,31 +52,31 @@ enum Stop {
 
 /// A track that is open.
 pub(super) struct Session<'a> {
-    link: &'a Link<'a>,
-    container: Container,
-    reader: Box<dyn FormatReader + 'a>,
-    selected: Selected,
-    opus: Option<OpusHead>,
-    decoder: PacketDecoder,
-    length: Option<Duration>,
-    pcm: PcmPath,
+    pub(super) link: &'a Link<'a>,
+    pub(super) container: Container,
+    pub(super) reader: Box<dyn FormatReader + 'a>,
+    pub(super) selected: Selected,
+    pub(super) opus: Option<OpusHead>,
+    pub(super) decoder: PacketDecoder,
+    pub(super) length: Option<Duration>,
+    pub(super) pcm: PcmPath,
     frames: FrameProducer,
     decoded: Vec<f32>,
     /// Packets passed through last, as long as packets are passed through.
-    passed: Option<VecDeque<Packet>>,
+    pub(super) passed: Option<VecDeque<Packet>>,
     /// Audio before this source time is dropped; cleared by the first that is not.
-    discard_until_ns: Option<i64>,
+    pub(super) discard_until_ns: Option<i64>,
     /// Added to container times to get source time.
-    shift_ns: i64,
+    pub(super) shift_ns: i64,
     /// Source time the next packet is to have, when the container's times cannot be trusted.
-    rebase_ns: Option<i64>,
+    pub(super) rebase_ns: Option<i64>,
     /// Start of the next frame in samples at 48 kHz.
-    position: u64,
-    reader_is_lost: bool,
-    ever_sought: bool,
+    pub(super) position: u64,
+    pub(super) reader_is_lost: bool,
+    pub(super) ever_sought: bool,
     ever_decoded: bool,
     bad_packets: u32,
-    bad_reads: u32,
+    pub(super) bad_reads: u32,
     last_problem: String,
 }
 
@@ -259,7 +244,7 @@ impl<'a> Session<'a> {
     }
 
     /// Another logical stream follows in the same file, as Ogg radio does at every title.
-    fn next_chain(&mut self) -> Result<(), Stop> {
+    pub(super) fn next_chain(&mut self) -> Result<(), Stop> {
         let selected = container::select_track(self.reader.tracks()).ok_or_else(|| {
             let cause = container::describe_tracks(self.reader.tracks());
             Stop::Failed(AudioError::Decode {
@@ -321,7 +306,7 @@ impl<'a> Session<'a> {
     }
 
     /// Ogg counts the priming samples of Opus in its times; other containers do not.
-    fn pre_skip_ns(&self) -> i64 {
+    pub(super) fn pre_skip_ns(&self) -> i64 {
         match &self.opus {
             Some(head) if self.container == Container::Ogg => nanos_of(u64::from(head.pre_skip)),
             _ => 0,
@@ -364,6 +349,10 @@ impl<'a> Session<'a> {
     fn pass(&mut self, packet: Packet, start_ns: i64) -> Result<(), Stop> {
         if self.passed.is_none() {
             self.leave_pcm(&packet)?;
+            if self.discard_until_ns.is_none() {
+                // Filling up a frame and timescale both let the count of samples drift from source time.
+                self.position = samples_of(start_ns);
+            }
         }
         self.ever_decoded = true;
         if let Some(until) = self.discard_until_ns {
@@ -497,158 +486,4 @@ impl<'a> Session<'a> {
             self.link.suspend(Turn::Waiting);
         }
     }
-
-    /// Jumps so that the next audio is that of `target`. Does nothing when the input cannot seek.
-    fn go_to(&mut self, target: Duration) -> Result<(), Stop> {
-        if !self.link.is_seekable() {
-            return Ok(());
-        }
-        self.ever_sought = true;
-        // A jump may have to read its way through a long file.
-        self.link.set_budget(None);
-        self.pcm.reset();
-        self.passed = None;
-        self.bad_reads = 0;
-        self.rebase_ns = None;
-        let target_ns = i64::try_from(target.as_nanos()).unwrap_or(i64::MAX);
-        let before_ns = nanos_of(self.position);
-        self.discard_until_ns = Some(target_ns);
-        self.position = samples_of(target_ns);
-        if self.length.is_some_and(|length| target >= length) {
-            return Err(Stop::End);
-        }
-        if self.reader_is_lost || self.seek_in_container(before_ns, target_ns).is_none() {
-            self.rewind()?;
-        }
-        self.decoder.reset();
-        self.shift_ns = 0;
-        Ok(())
-    }
-
-    /// Seeks with the container's own means; `None` when that failed and the file has to be read from its start.
-    fn seek_in_container(&mut self, before_ns: i64, target_ns: i64) -> Option<()> {
-        // The reader never comes back from a seek among several streams.
-        if self.container == Container::Ogg && self.reader.tracks().len() > 1 {
-            return None;
-        }
-        let preroll_ns = match &self.opus {
-            Some(_) => OPUS_PREROLL_NS,
-            None if self.selected.parameters.codec == CODEC_ID_AAC => AAC_PREROLL_NS,
-            None if self.selected.parameters.codec == CODEC_ID_VORBIS => VORBIS_PREROLL_NS,
-            None => 0,
-        };
-        let seek_ns = target_ns
-            .saturating_add(self.pre_skip_ns())
-            .saturating_sub(preroll_ns)
-            .max(0);
-        let to = SeekTo::Time {
-            time: Time::from_nanos(seek_ns),
-            track_id: Some(self.selected.track.id),
-        };
-        match self.reader.seek(self.seek_mode(before_ns, seek_ns), to) {
-            Ok(landed) => {
-                // Errors on the way that the reader got over are no reason to fail later.
-                let _ = self.link.take_error();
-                let base = self.selected.track.time_base?;
-                let landed_ns = time_ns(base.calc_time_saturating(landed.actual_ts)) - self.pre_skip_ns();
-                // Readers without an index do not go back, whatever they were asked for.
-                (landed_ns <= target_ns.saturating_add(SEEK_TOLERANCE_NS)).then_some(())
-            }
-            Err(error) => {
-                let expected = matches!(
-                    error,
-                    MediaError::SeekError(SeekErrorKind::OutOfRange | SeekErrorKind::Unseekable)
-                );
-                if !expected {
-                    tracing::debug!(%error, container = self.container.name(), "seek failed, reading from the start");
-                }
-                None
-            }
-        }
-    }
-
-    /// MP3 readers count every frame up to the target when they seek exactly.
-    fn seek_mode(&self, before_ns: i64, seek_ns: i64) -> SeekMode {
-        let (Container::Mp3, Some(length), Some(bytes)) = (self.container, self.length, self.link.byte_len())
-        else {
-            return SeekMode::Accurate;
-        };
-        let from_ns = if before_ns <= seek_ns { before_ns } else { 0 };
-        let share =
-            u128::from((seek_ns - from_ns).unsigned_abs()) * u128::from(bytes) / length.as_nanos().max(1);
-        if share > u128::from(MP3_EXACT_SEEK_BYTES) {
-            SeekMode::Coarse
-        } else {
-            SeekMode::Accurate
-        }
-    }
-
-    /// Opens the container again at its first byte.
-    fn rewind(&mut self) -> Result<(), Stop> {
-        // Errors of the failed seek are behind us; if they persist, opening fails with them.
-        let _ = self.link.take_error();
-        let _ = self.link.take_abandoned();
-        self.link.set_budget(Some(OPEN_BUDGET_BYTES));
-        let opened = open_reader(self.link, self.container);
-        let reader = match opened {
-            Ok(reader) => reader,
-            Err(_) if self.link.take_abandoned() => {
-                self.reader_is_lost = true;
-                return Err(Stop::Seek);
-            }
-            Err(error) => {
-                let cause = error
-                    .cause()
-                    .unwrap_or("the container could not be opened again")
-                    .to_owned();
-                return Err(Stop::Failed(AudioError::Seek { cause }));
-            }
-        };
-        self.reader = reader;
-        self.reader_is_lost = false;
-        self.next_chain()?;
-        self.rebase_ns = None;
-        Ok(())
-    }
-}
-
-fn open_reader<'a>(
-    link: &'a Link<'a>,
-    container: Container,
-) -> Result<Box<dyn FormatReader + 'a>, AudioError> {
-    let open = || {
-        let stream = link.stream().map_err(|error| error.to_string())?;
-        container
-            .open(stream)
-            .map_err(|error| link.take_error().unwrap_or_else(|| error.to_string()))
-    };
-    let mut opened = open();
-    if opened.is_err() && container == Container::Matroska && link.is_seekable() {
-        // A file cut short still lists elements behind its end; read in sequence it plays.
-        link.hide_seeking();
-        opened = open();
-    }
-    opened.map_err(|cause| AudioError::Decode { cause })
-}
-
-fn time_ns(time: Time) -> i64 {
-    i64::try_from(time.as_nanos()).unwrap_or(if time.is_negative() { i64::MIN } else { i64::MAX })
-}
-
-fn nanos_of(samples: u64) -> i64 {
-    i64::try_from(u128::from(samples) * 1_000_000_000 / u128::from(SAMPLE_RATE_HZ)).unwrap_or(i64::MAX)
-}
-
-fn samples_of(nanos: i64) -> u64 {
-    let nanos = u128::try_from(nanos).unwrap_or(0);
-    u64::try_from((nanos * u128::from(SAMPLE_RATE_HZ) + 500_000_000) / 1_000_000_000).unwrap_or(u64::MAX / 2)
-}
-
-fn frames_of(nanos: i64, rate_hz: u32) -> usize {
-    let nanos = u128::try_from(nanos).unwrap_or(0);
-    usize::try_from((nanos * u128::from(rate_hz) + 500_000_000) / 1_000_000_000).unwrap_or(usize::MAX)
-}
-
-fn position_of(samples: u64) -> Duration {
-    Duration::from_nanos(u64::try_from(nanos_of(samples)).unwrap_or(0))
 }
