@@ -1,13 +1,18 @@
 //! The two clocks of the node.
 
 use std::sync::OnceLock;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 static START: OnceLock<Instant> = OnceLock::new();
 
-/// Milliseconds since the first call, which `main` makes at once; never goes back.
+/// Time since the first call, which `main` makes at once; never goes back.
+pub fn monotonic() -> Duration {
+    START.get_or_init(Instant::now).elapsed()
+}
+
+/// [`monotonic`] in whole milliseconds.
 pub fn monotonic_ms() -> i64 {
-    i64::try_from(START.get_or_init(Instant::now).elapsed().as_millis()).unwrap_or(i64::MAX)
+    i64::try_from(monotonic().as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Wall clock, milliseconds since 1970; 0 when the clock is set before that.

@@ -25,7 +25,10 @@ pub fn start(config: &LoggingConfig) {
     };
     let colours = std::io::stdout().is_terminal();
     // Only the second call in a process fails, and then the first subscriber stays: nothing to do.
-    let _already_set = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).try_init();
+    let _already_set = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(colours)
+        .try_init();
 }
 
 /// The configured levels in the syntax of [`EnvFilter`].

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lavalink_audio::MediaHint;
 use lavalink_net::{ByteOrigin, HttpOrigin, MediaReader, ReaderConfig, Request};
-use lavalink_plugin_api::{Failure, Hint, HttpRequest, Media};
+use lavalink_plugin_api::{Body, Failure, Hint, HttpRequest, Media};
 use tokio::runtime::Handle;
 
 use super::origin::{ResponseOrigin, StreamOrigin};
@@ -33,7 +33,7 @@ impl Opener {
                 let client = self.client.get()?;
                 (Box::new(HttpOrigin::new(client, net_request(request))), hint)
             }
-            Media::Response(body, hint) => (Box::new(ResponseOrigin::new(body)?), hint),
+            Media::Response(body, hint) => (Box::new(ResponseOrigin::new(body, None)?), hint),
             Media::Bytes(stream, hint) => (Box::new(StreamOrigin::new(stream)), hint),
             Media::Hls { .. } => {
                 return Err(Failure::common(
@@ -46,6 +46,27 @@ impl Opener {
                 );
             }
         };
+        Ok((
+            MediaReader::spawn(&self.runtime, origin, config),
+            media_hint(hint),
+        ))
+    }
+}
+
+impl Opener {
+    /// Starts to read an answer whose request is known, so that it can be made again for another part of the medium.
+    ///
+    /// # Errors
+    /// When the answer carries no medium.
+    pub fn open_response(
+        &self,
+        body: Body,
+        hint: Hint,
+        request: Request,
+        config: ReaderConfig,
+    ) -> Result<(MediaReader, MediaHint), Failure> {
+        let again = HttpOrigin::new(self.client.get()?, request);
+        let origin = Box::new(ResponseOrigin::new(body, Some(again))?);
         Ok((
             MediaReader::spawn(&self.runtime, origin, config),
             media_hint(hint),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use lavalink_net::{ByteOrigin, NetError, Opened};
+use lavalink_net::{ByteOrigin, HttpOrigin, NetError, Opened};
 use lavalink_plugin_api::{Body, ByteStream, Failure};
 
 /// Longest time one read or seek of a plugin's stream may take.
@@ -70,19 +70,24 @@ impl ByteOrigin for StreamOrigin {
     }
 }
 
-/// An answer a plugin opened and handed back unread ([`lavalink_plugin_api::Media::Response`]). It can only be read on.
+/// An answer a plugin opened and handed back unread ([`lavalink_plugin_api::Media::Response`]).
+///
+/// It is read from front to back. Elsewhere it can only begin when the request behind it is known and the server
+/// serves ranges: then that request is made again.
 pub struct ResponseOrigin {
     body: Option<Body>,
     total: Option<u64>,
     position: u64,
+    again: Option<HttpOrigin>,
+    is_again: bool,
 }
 
 impl ResponseOrigin {
-    /// An origin at the front of `body`.
+    /// An origin at the front of `body`; `again` makes the same request anew.
     ///
     /// # Errors
     /// When the answer's status says that there is no medium.
-    pub fn new(body: Body) -> Result<Self, Failure> {
+    pub fn new(body: Body, again: Option<HttpOrigin>) -> Result<Self, Failure> {
         let status = body.status();
         if !(200..300).contains(&status) {
             return Err(Failure::suspicious(format!(
@@ -92,14 +97,42 @@ impl ResponseOrigin {
         let total = body
             .header("content-length")
             .and_then(|text| text.trim().parse().ok());
+        let serves_ranges = body
+            .header("accept-ranges")
+            .is_some_and(|unit| unit.trim().eq_ignore_ascii_case("bytes"));
+        let again = again.filter(|_| serves_ranges && total.is_some() && status == 200);
         Ok(Self {
             body: Some(body),
             total,
             position: 0,
+            again,
+            is_again: false,
         })
     }
 
+    async fn open_at(&mut self, offset: u64) -> Result<Opened, NetError> {
+        if offset == self.position && !self.is_again {
+            return Ok(Opened {
+                offset,
+                total: self.total,
+                seekable: self.again.is_some(),
+            });
+        }
+        let Some(again) = &mut self.again else {
+            return Err(origin_error(
+                "this answer can only be read from front to back",
+                false,
+            ));
+        };
+        self.is_again = true;
+        self.body = None;
+        again.open(offset).await
+    }
+
     async fn read_some(&mut self, max: usize) -> Result<Bytes, NetError> {
+        if let Some(again) = self.again.as_mut().filter(|_| self.is_again) {
+            return again.read(max).await;
+        }
         let bytes = run(&mut self.body, move |body| body.read(max)).await?;
         self.position += bytes.len() as u64;
         Ok(bytes.into())
@@ -108,19 +141,7 @@ impl ResponseOrigin {
 
 impl ByteOrigin for ResponseOrigin {
     fn open(&mut self, offset: u64) -> BoxFuture<'_, Result<Opened, NetError>> {
-        let opened = if offset == self.position {
-            Ok(Opened {
-                offset,
-                total: self.total,
-                seekable: false,
-            })
-        } else {
-            Err(origin_error(
-                "this answer can only be read from front to back",
-                false,
-            ))
-        };
-        std::future::ready(opened).boxed()
+        self.open_at(offset).boxed()
     }
 
     fn read(&mut self, max: usize) -> BoxFuture<'_, Result<Bytes, NetError>> {
@@ -250,5 +271,62 @@ mod tests {
         assert!(origin.open(0).await.is_ok());
         assert!(origin.read(1).await.unwrap_err().to_string().contains("panicked"));
         assert!(origin.read(1).await.is_err());
+    }
+
+    struct Answer {
+        ranges: bool,
+        bytes: &'static [u8],
+    }
+
+    impl lavalink_plugin_api::HttpResponse for Answer {
+        fn status(&self) -> u16 {
+            200
+        }
+
+        fn headers(&self) -> Vec<lavalink_plugin_api::Header> {
+            let unit = if self.ranges { "bytes" } else { "none" };
+            vec![
+                ("content-length".into(), self.bytes.len().to_string().into()),
+                ("accept-ranges".into(), unit.into()),
+            ]
+        }
+
+        fn url(&self) -> String {
+            "http://media.test/a".into()
+        }
+
+        fn read(&mut self, max: usize) -> Result<Vec<u8>, Failure> {
+            let (now, later) = self.bytes.split_at(self.bytes.len().min(max));
+            self.bytes = later;
+            Ok(now.to_vec())
+        }
+    }
+
+    fn again() -> Option<HttpOrigin> {
+        let client = lavalink_net::HttpClient::new(lavalink_net::NetConfig::default()).expect("a client");
+        Some(HttpOrigin::new(
+            client,
+            lavalink_net::Request::get("http://media.test/a"),
+        ))
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_read_on_and_seekable_only_where_it_can_be_asked_for_again() {
+        for (ranges, known, expected) in [(true, true, true), (true, false, false), (false, true, false)] {
+            let answer = Answer {
+                ranges,
+                bytes: b"0123456789",
+            };
+            let mut origin =
+                ResponseOrigin::new(Box::new(answer), again().filter(|_| known)).expect("status 200");
+            let opened = origin.open(0).await.expect("at the front");
+            assert_eq!((opened.total, opened.seekable), (Some(10), expected));
+            assert_eq!(origin.read(4).await.unwrap(), "0123");
+            assert_eq!(origin.read(100).await.unwrap(), "456789");
+            assert_eq!(origin.read(100).await.unwrap(), "");
+            if !expected {
+                assert!(origin.open(3).await.is_err());
+            }
+        }
     }
 }

@@ -10,9 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use lavalink_audio::{Probed, ProbedAudio};
-use lavalink_net::{NetError, ReaderConfig};
+use lavalink_net::{NetError, ReaderConfig, Request};
 use lavalink_plugin_api::{Failure, Host, HttpRequest, HttpResponse, Level, Media, Probe};
 use lavalink_plugins::HostFactory;
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
 use self::cache::Cache;
@@ -24,6 +25,8 @@ use crate::media::{Opener, ProbeInput, net_request};
 
 /// Most bytes of a body when the plugin gives no bound of its own.
 const DEFAULT_BODY_BYTES: u64 = 64 * 1024 * 1024;
+/// Requests a call remembers.
+const MAX_REMEMBERED: usize = 8;
 /// Bytes read ahead while probing: tags with cover pictures are skipped by jumps, not read.
 const PROBE_READ_AHEAD: usize = 128 * 1024;
 
@@ -61,6 +64,7 @@ impl HostFactory for NodeHosts {
             cache: Arc::clone(&self.cache),
             scope: Arc::new(CallScope {
                 deadline,
+                requests: Mutex::default(),
                 is_over: AtomicBool::new(false),
             }),
         })
@@ -71,11 +75,30 @@ impl HostFactory for NodeHosts {
 #[derive(Debug)]
 struct CallScope {
     deadline: Instant,
+    /// The last requests by the URL that answered: a response handed back for probing can then be read anywhere.
+    requests: Mutex<Vec<(String, Request)>>,
     /// A response handed back to the node is read on after the call; only the client's own timeouts bound it then.
     is_over: AtomicBool,
 }
 
 impl CallScope {
+    fn remember(&self, url: &str, request: Request) {
+        let mut requests = self.requests.lock();
+        if requests.len() >= MAX_REMEMBERED {
+            requests.remove(0);
+        }
+        requests.push((url.to_owned(), request));
+    }
+
+    fn request_of(&self, url: &str) -> Option<Request> {
+        let requests = self.requests.lock();
+        requests
+            .iter()
+            .rev()
+            .find(|(known, _)| known == url)
+            .map(|(_, request)| request.clone())
+    }
+
     fn remaining(&self) -> Option<Duration> {
         if self.is_over.load(Ordering::Relaxed) {
             return None;
@@ -105,6 +128,13 @@ impl CallHost {
     fn remaining(&self) -> Duration {
         self.scope.remaining().unwrap_or_default()
     }
+
+    /// Waits on this thread; `None` when the call's deadline passes first.
+    fn wait_for<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        let remaining = self.remaining();
+        self.runtime
+            .block_on(async { tokio::time::timeout(remaining, future).await.ok() })
+    }
 }
 
 impl Host for CallHost {
@@ -128,9 +158,7 @@ impl Host for CallHost {
     }
 
     fn monotonic_ns(&self) -> u64 {
-        u64::try_from(clock::monotonic_ms())
-            .unwrap_or(0)
-            .saturating_mul(1_000_000)
+        u64::try_from(clock::monotonic().as_nanos()).unwrap_or(u64::MAX)
     }
 
     fn sleep(&self, time: Duration) -> Result<(), Failure> {
@@ -146,13 +174,14 @@ impl Host for CallHost {
     fn fetch(&self, mut request: HttpRequest) -> Result<Box<dyn HttpResponse>, Failure> {
         request.max_bytes = Some(request.max_bytes.unwrap_or(DEFAULT_BODY_BYTES));
         let client = self.client.get()?;
-        let fetching = client.fetch(net_request(request));
-        let answer = self
-            .runtime
-            .block_on(tokio::time::timeout(self.remaining(), fetching));
-        let response = answer
-            .map_err(|_| out_of_time("waiting for an answer"))?
+        let request = net_request(request);
+        let response = self
+            .wait_for(client.fetch(request.clone()))
+            .ok_or_else(|| out_of_time("waiting for an answer"))?
             .map_err(|error| net_failure(&error))?;
+        if request.method == "GET" && request.range.is_none() {
+            self.scope.remember(response.url(), request);
+        }
         Ok(Box::new(HostResponse::new(
             response,
             self.runtime.clone(),
@@ -173,10 +202,15 @@ impl Host for CallHost {
             read_ahead_bytes: PROBE_READ_AHEAD,
             ..ReaderConfig::default()
         };
-        let (mut reader, hint) = self.opener.open(media, config)?;
-        self.runtime
-            .block_on(tokio::time::timeout(self.remaining(), reader.ready()))
-            .map_err(|_| out_of_time("opening the medium"))?
+        let (mut reader, hint) = match media {
+            Media::Response(body, hint) => match self.scope.request_of(&body.url()) {
+                Some(request) => self.opener.open_response(body, hint, request, config)?,
+                None => self.opener.open(Media::Response(body, hint), config)?,
+            },
+            media => self.opener.open(media, config)?,
+        };
+        self.wait_for(reader.ready())
+            .ok_or_else(|| out_of_time("opening the medium"))?
             .map_err(|error| net_failure(&error))?;
         let input = ProbeInput(reader.into_blocking(self.remaining()));
         match lavalink_audio::probe(Box::new(input), &hint) {

@@ -47,7 +47,7 @@ impl HttpResponse for HostResponse {
         let chunk = match self.scope.remaining() {
             Some(remaining) => self
                 .runtime
-                .block_on(tokio::time::timeout(remaining, reading))
+                .block_on(async { tokio::time::timeout(remaining, reading).await })
                 .map_err(|_| out_of_time("reading an answer"))?,
             None => self.runtime.block_on(reading),
         };

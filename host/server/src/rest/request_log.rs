@@ -110,7 +110,9 @@ fn append_headers(line: &mut String, headers: &HeaderMap) {
 fn append_payload(line: &mut String, payload: &Payload, max: usize) {
     let Some(bytes) = payload.take() else { return };
     line.push_str(", payload=");
-    line.push_str(&without_tokens(&String::from_utf8_lossy(&bytes[..bytes.len().min(max)])));
+    line.push_str(&without_tokens(&String::from_utf8_lossy(
+        &bytes[..bytes.len().min(max)],
+    )));
 }
 
 /// The text with the values of all `"token"` members starred out: voice tokens must not end up in logs.
@@ -184,7 +186,10 @@ mod tests {
     #[test]
     fn voice_tokens_are_starred_out() {
         for (text, expected) in [
-            (r#"{"voice": {"token" : "secret", "endpoint": "e"}}"#, r#"{"voice": {"token" : "***", "endpoint": "e"}}"#),
+            (
+                r#"{"voice": {"token" : "secret", "endpoint": "e"}}"#,
+                r#"{"voice": {"token" : "***", "endpoint": "e"}}"#,
+            ),
             (r#"{"token":"a","token":"b"}"#, r#"{"token":"***","token":"***"}"#),
             (r#"{"token":"cut off"#, r#"{"token":"***""#),
             (r#"{"token":5,"paused":true}"#, r#"{"token":5,"paused":true}"#),
