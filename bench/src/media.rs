@@ -36,23 +36,35 @@ impl std::fmt::Display for Kind {
     }
 }
 
-/// A chord with a beat and noise, different on both sides: gives encoders the work that music does.
-const LEFT: &str = "0.12*sin(2*PI*220*t)+0.1*sin(2*PI*277.2*t)+0.08*sin(2*PI*1318.5*t)*exp(-6*mod(t,0.5))+0.04*(random(0)-0.5)";
-const RIGHT: &str = "0.12*sin(2*PI*220*t)+0.1*sin(2*PI*329.6*t)+0.08*sin(2*PI*1760*t)*exp(-6*mod(t,0.25))+0.04*(random(1)-0.5)";
+/// One side of piece number `piece`: a chord with a beat and noise, which gives encoders the work that music does.
+/// Pieces differ in pitch, tempo and noise.
+fn side(piece: u32, third: f64, generator: u32) -> String {
+    let root = 180.0 * 2f64.powf(f64::from(piece % 24) / 12.0);
+    let (third, high) = (root * third, root * 6.0);
+    let beat = 0.35 + 0.03 * f64::from(piece % 11);
+    // ffmpeg's generators begin with a seed of 0; a number that differs puts each piece elsewhere in the sequence.
+    let noise = format!("0.04*(mod(random({generator})*{}+{root},1)-0.5)", 997 + piece);
+    format!(
+        "0.12*sin(2*PI*{root}*t)+0.1*sin(2*PI*{third}*t)+0.08*sin(2*PI*{high}*t)*exp(-6*mod(t,{beat}))+{noise}"
+    )
+}
 
-/// Makes `seconds` of music in `directory` and returns the file.
+/// Makes `seconds` of music in `directory` and returns the file. Each number of `piece` is other music.
 ///
 /// # Errors
 /// When ffmpeg is missing or fails.
-pub fn make(directory: &Path, kind: Kind, seconds: u32) -> Result<PathBuf> {
+pub fn make(directory: &Path, kind: Kind, piece: u32, seconds: u32) -> Result<PathBuf> {
     let (name, encoder): (_, &[&str]) = match kind {
-        Kind::Mp3 => ("music.mp3", &["-c:a", "libmp3lame", "-b:a", "192k"]),
+        Kind::Mp3 => (
+            format!("music-{piece}.mp3"),
+            &["-c:a", "libmp3lame", "-b:a", "192k"],
+        ),
         Kind::Opus => (
-            "music.opus",
+            format!("music-{piece}.opus"),
             &["-c:a", "libopus", "-b:a", "128k", "-frame_duration", "20"],
         ),
     };
-    let path = directory.join(name);
+    let path = directory.join(&name);
     let output = Command::new("ffmpeg")
         .args([
             "-nostdin",
@@ -64,7 +76,11 @@ pub fn make(directory: &Path, kind: Kind, seconds: u32) -> Result<PathBuf> {
             "lavfi",
             "-i",
         ])
-        .arg(format!("aevalsrc={LEFT}|{RIGHT}:s=48000:d={seconds}"))
+        .arg(format!(
+            "aevalsrc='{}|{}':s=48000:d={seconds}",
+            side(piece, 1.26, 0),
+            side(piece, 1.5, 1)
+        ))
         .args(encoder)
         .arg(&path)
         .output()
@@ -76,4 +92,28 @@ pub fn make(directory: &Path, kind: Kind, seconds: u32) -> Result<PathBuf> {
         );
     }
     Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_kinds_are_made() {
+        let directory = tempfile::tempdir().unwrap();
+        for (kind, magic) in [(Kind::Opus, b"OggS"), (Kind::Mp3, b"ID3\x04")] {
+            let bytes = std::fs::read(make(directory.path(), kind, 0, 2).unwrap()).unwrap();
+            assert!(bytes.starts_with(magic), "{kind}");
+            // Noise keeps encoders busy: silence would be far smaller.
+            assert!(bytes.len() > 20_000, "{kind} has {} bytes", bytes.len());
+            let other = std::fs::read(make(directory.path(), kind, 1, 2).unwrap()).unwrap();
+            assert_ne!(bytes, other);
+        }
+    }
+
+    #[test]
+    fn kinds_are_named() {
+        assert_eq!("opus".parse::<Kind>().unwrap(), Kind::Opus);
+        assert!("flac".parse::<Kind>().is_err());
+    }
 }

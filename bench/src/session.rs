@@ -125,13 +125,14 @@ impl Session {
         self.patch(node, guild, &json!({ "voice": voice })).await
     }
 
-    /// Starts a track.
+    /// Starts a track at a position.
     ///
     /// # Errors
     /// When the node does not accept it.
-    pub async fn play(&self, node: &Node, guild: u64, encoded: &str) -> Result<()> {
-        self.patch(node, guild, &json!({ "track": { "encoded": encoded } }))
-            .await
+    pub async fn play(&self, node: &Node, guild: u64, encoded: &str, position: Duration) -> Result<()> {
+        let position = u64::try_from(position.as_millis()).unwrap_or(u64::MAX);
+        let body = json!({ "track": { "encoded": encoded }, "position": position });
+        self.patch(node, guild, &body).await
     }
 
     async fn patch(&self, node: &Node, guild: u64, body: &Value) -> Result<()> {

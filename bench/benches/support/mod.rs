@@ -30,33 +30,37 @@ pub fn criterion() -> Criterion {
         .configure_from_args()
 }
 
-/// [`SECONDS`] of music.
-pub fn music(kind: Kind) -> Arc<[u8]> {
+/// [`TRACKS`] different pieces of [`SECONDS`]. Equal ones, played in step, would be encoded with warm caches and branch
+/// predictors, as no node ever does.
+pub fn music(kind: Kind) -> Vec<Arc<[u8]>> {
     let directory = tempfile::tempdir().expect("a temporary folder can be made");
-    let path = media::make(directory.path(), kind, SECONDS).expect("ffmpeg makes the media");
-    std::fs::read(path).expect("the media can be read").into()
+    let make = |piece| media::make(directory.path(), kind, piece, SECONDS).expect("ffmpeg makes the media");
+    (0..TRACKS as u32)
+        .map(|piece| std::fs::read(make(piece)).expect("the media can be read").into())
+        .collect()
 }
 
 /// CPU time of the whole process over `times` calls, for [`criterion::Bencher::iter_custom`].
-pub fn cpu_time_of(times: u64, mut call: impl FnMut()) -> Duration {
+pub fn cpu_time_of<T>(times: u64, mut call: impl FnMut() -> T) -> Duration {
     let before = own_cpu_time();
-    (0..times).for_each(|_| call());
+    for _ in 0..times {
+        std::hint::black_box(call());
+    }
     own_cpu_time() - before
 }
 
-/// Plays `bytes` on [`TRACKS`] pipelines to the end and returns how many frames came out.
+/// Plays all `music` at once to the end and returns how many frames came out.
 ///
 /// # Panics
 /// When a pipeline fails or its audio is not complete.
-pub fn play_all(bytes: &Arc<[u8]>, extension: &str, must_pass_through: bool) -> u64 {
+pub fn play_all(music: &[Arc<[u8]>], extension: &str, must_pass_through: bool) -> u64 {
     let config = EngineConfig {
         queue_frames: FRAMES as usize,
         ..EngineConfig::default()
     };
     let engine = Engine::new(config).expect("worker threads can be started");
-    let mut tracks: Vec<_> = (0..TRACKS)
-        .map(|_| engine.start(spec(bytes.clone(), extension, must_pass_through)))
-        .collect();
+    let start = |bytes: &Arc<[u8]>| engine.start(spec(bytes.clone(), extension, must_pass_through));
+    let mut tracks: Vec<_> = music.iter().map(start).collect();
     let counts: Vec<u64> = tracks.iter_mut().map(drain).collect();
     for count in &counts {
         // A codec's own delay may cost a frame or two at the end.

@@ -7,7 +7,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -27,6 +27,13 @@ const WARM_UP: Duration = Duration::from_secs(3);
 
 /// Longest wait until every player is heard.
 const HEARD_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Different pieces of music. Players share them, but no two play the same place at the same time: encoding the same audio
+/// twice in a row is cheaper than what a node has to do.
+const PIECES: u32 = 8;
+
+/// How far apart players of one piece are.
+const STAGGER: Duration = Duration::from_millis(730);
 
 /// Requests under way at once while players are set up.
 const PARALLEL: usize = 8;
@@ -101,9 +108,7 @@ async fn run(options: &Options) -> Result<LoadReport> {
         )
     })?;
     let directory = tempfile::tempdir().context("no temporary folder can be made")?;
-    // Long enough for set-up, warm-up and measurement, so that no track ends meanwhile.
-    let length = options.seconds + 120;
-    let file = media::make(directory.path(), options.kind, length)?;
+    let files = make_music(options, directory.path())?;
 
     let discord = FakeDiscord::start(voice_config(options.dave)).await?;
     let ca_file = directory.path().join("ca.pem");
@@ -113,7 +118,7 @@ async fn run(options: &Options) -> Result<LoadReport> {
     tokio::time::sleep(IDLE_TIME).await;
     let idle_bytes = process::resident_bytes(node.pid())?;
     let session = Session::open(&node).await?;
-    let outcome = measure(options, &discord, &node, &session, &file.to_string_lossy()).await;
+    let outcome = measure(options, &discord, &node, &session, &files).await;
     let measured = outcome.with_context(|| format!("the node's log:\n{}", last_lines(&node.log(), 40)))?;
 
     let quantile = |of: fn(&ConnectionReport) -> f64| Spread::of(measured.reports.iter().map(of).collect());
@@ -133,6 +138,20 @@ async fn run(options: &Options) -> Result<LoadReport> {
         binary_bytes: fs::metadata(&binary)?.len(),
         problems: session.events().problems(),
     })
+}
+
+/// Where a player of number `guild` (from 1) starts in its piece.
+fn start_of(guild: u64) -> Duration {
+    STAGGER * u32::try_from((guild - 1) / u64::from(PIECES)).unwrap_or(u32::MAX)
+}
+
+/// Pieces long enough for the last player's start, set-up, warm-up and measurement, so that no track ends meanwhile.
+fn make_music(options: &Options, directory: &Path) -> Result<Vec<PathBuf>> {
+    let last_start = start_of(u64::from(options.players)).as_secs() + 1;
+    let length = options.seconds + 120 + u32::try_from(last_start).context("too many players")?;
+    (0..PIECES.min(options.players))
+        .map(|piece| media::make(directory, options.kind, piece, length))
+        .collect()
 }
 
 /// Frames are told apart, not decoded: the listener must not cost more than the speaker.
@@ -159,9 +178,12 @@ async fn measure(
     discord: &FakeDiscord,
     node: &Node,
     session: &Session,
-    identifier: &str,
+    files: &[PathBuf],
 ) -> Result<Measured> {
-    let encoded = node.load_track(identifier).await?;
+    let mut tracks = Vec::new();
+    for file in files {
+        tracks.push(node.load_track(&file.to_string_lossy()).await?);
+    }
     let guilds: Vec<u64> = (1..=u64::from(options.players)).collect();
     // Connected first and started together afterwards, so that key exchanges do not disturb the audio measured.
     let endpoint = discord.endpoint();
@@ -178,7 +200,14 @@ async fn measure(
     )
     .await?;
     stream::iter(guilds.clone())
-        .map(|guild| session.play(node, guild, &encoded))
+        .map(|guild| {
+            session.play(
+                node,
+                guild,
+                &tracks[guild as usize % tracks.len()],
+                start_of(guild),
+            )
+        })
         .buffer_unordered(PARALLEL)
         .try_collect::<()>()
         .await?;
