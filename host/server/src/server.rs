@@ -81,6 +81,8 @@ async fn serve_connection(
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_DEADLINE)
         .max_buf_size(MAX_HEAD_BYTES)
+        // As Java's server spells them; some clients compare without regard to the standard.
+        .title_case_headers(true)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::pin!(connection);

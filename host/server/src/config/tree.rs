@@ -22,6 +22,9 @@ pub enum Node {
     Map(Vec<(String, Node)>),
 }
 
+/// Given the dotted path and the text of a value, says what to put in its place, if anything.
+pub type Rewrite<'a, E> = dyn FnMut(&str, &str) -> Result<Option<String>, E> + 'a;
+
 /// One step of a path into the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Segment {
@@ -177,11 +180,7 @@ impl Node {
     ///
     /// # Errors
     /// The first error `rewrite` returns; it is given the dotted path and the text.
-    pub fn try_map_text<E>(
-        &mut self,
-        path: &str,
-        rewrite: &mut dyn FnMut(&str, &str) -> Result<Option<String>, E>,
-    ) -> Result<(), E> {
+    pub fn try_map_text<E>(&mut self, path: &str, rewrite: &mut Rewrite<'_, E>) -> Result<(), E> {
         let join = |key: &str| {
             if path.is_empty() {
                 key.to_owned()

@@ -87,8 +87,8 @@ impl Outbox {
         }
     }
 
-    /// Queues a message. Never blocks: a full queue ends the attached socket, or costs a waiting session its oldest
-    /// stats, then its oldest messages.
+    /// Queues a message. Never blocks: a full queue ends the attached socket and costs the session its oldest
+    /// playerUpdates, then its oldest stats, then its oldest messages.
     pub fn send(&self, message: &OutgoingMessage) {
         let kind = match message {
             OutgoingMessage::PlayerUpdate { .. } => Kind::PlayerUpdate,
@@ -107,21 +107,16 @@ impl Outbox {
 
     fn push(&self, kind: Kind, text: String) {
         let mut queue = self.queue.lock();
-        match queue.mode {
-            Mode::Closed => return,
-            Mode::Waiting if kind == Kind::PlayerUpdate => return,
-            Mode::Waiting => {
-                while queue.is_full(self.max_messages, self.max_bytes, text.len())
-                    && queue.drop_least_important()
-                {}
+        if queue.mode == Mode::Closed || (queue.mode == Mode::Waiting && kind == Kind::PlayerUpdate) {
+            return;
+        }
+        while queue.is_full(self.max_messages, self.max_bytes, text.len()) {
+            if queue.mode == Mode::Attached && queue.interrupt.is_none() {
+                queue.interrupt = Some(Interrupt::Overflow);
+                self.interrupted.notify_one();
             }
-            Mode::Attached => {
-                if queue.is_full(self.max_messages, self.max_bytes, text.len()) {
-                    queue.interrupt.get_or_insert(Interrupt::Overflow);
-                    drop(queue);
-                    self.interrupted.notify_one();
-                    return;
-                }
+            if !queue.drop_least_important() {
+                break;
             }
         }
         queue.bytes += text.len();
@@ -208,10 +203,9 @@ impl Queue {
 
     /// Makes room; false when nothing is left to drop.
     fn drop_least_important(&mut self) -> bool {
-        let index = self
-            .messages
-            .iter()
-            .position(|(kind, _)| *kind == Kind::Stats)
+        let oldest_of = |wanted| self.messages.iter().position(|(kind, _)| *kind == wanted);
+        let index = oldest_of(Kind::PlayerUpdate)
+            .or_else(|| oldest_of(Kind::Stats))
             .unwrap_or(0);
         match self.messages.remove(index) {
             Some((_, text)) => {
@@ -368,7 +362,7 @@ mod tests {
         }
         assert_eq!(outbox.interrupted().await, Interrupt::Overflow);
         outbox.detach();
-        assert_eq!(outbox.attach(&ready()), (2, 0));
+        assert_eq!(outbox.attach(&ready()), (2, 1));
         assert_eq!(interrupt(&outbox), None);
     }
 
