@@ -18,8 +18,8 @@ use crate::rest::Peer;
 
 /// Connections served at one time, REST and WebSocket together; further ones wait to be accepted.
 const MAX_CONNECTIONS: usize = 8192;
-/// Longest time for the head of a request to arrive.
-const HEADER_DEADLINE: Duration = Duration::from_secs(15);
+/// Longest time for the head of a request to arrive, and for a kept connection to be idle before it.
+const HEADER_DEADLINE: Duration = Duration::from_secs(75);
 /// Bytes of read buffer per connection; also the longest head.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// Pause after an error of `accept`, which mostly is a lack of file descriptors.

@@ -43,6 +43,11 @@ impl PlayerHandle {
         &self.shared
     }
 
+    /// Whether there is no task behind it any more.
+    pub fn is_gone(&self) -> bool {
+        self.mailbox.is_closed()
+    }
+
     /// Connects to voice and waits until the gateway's socket is open.
     ///
     /// # Errors

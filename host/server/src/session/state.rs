@@ -67,14 +67,20 @@ impl Session {
         if players.is_closed {
             return None;
         }
-        let player = players.by_guild.entry(guild_id).or_insert_with(|| {
+        let spawn = || {
             PlayerHandle::spawn(
                 guild_id,
                 self.user_id,
                 Arc::clone(services),
                 Arc::clone(&self.outbox),
             )
-        });
+        };
+        let player = players.by_guild.entry(guild_id).or_insert_with(spawn);
+        if player.is_gone() {
+            // Its task ended without being asked to, which only a bug can cause; the guild gets a fresh player.
+            tracing::error!("the player of guild {guild_id} broke down and is replaced");
+            *player = spawn();
+        }
         Some(player.clone())
     }
 

@@ -20,7 +20,7 @@ use crate::stats;
 /// Longest message taken from a client; none is needed, so this only bounds memory. Bytes.
 const MAX_INCOMING: usize = 64 * 1024;
 /// Bytes of the read buffer of each socket.
-const READ_BUFFER: usize = 4 * 1024;
+const READ_BUFFER: usize = 1024;
 /// Longest time one message may take to be sent.
 const SEND_DEADLINE: Duration = Duration::from_secs(30);
 /// Longest time for the closing handshake.
