@@ -65,6 +65,12 @@ impl Timeline {
         self.requested.load(Ordering::Acquire)
     }
 
+    /// Says that nothing will be produced any more. The worker calls it after the observer has heard why, so that
+    /// nobody sees the end before its reason.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
     /// Whether a frame was ever queued.
     pub(crate) fn pushed_any(&self) -> bool {
         self.pushed_any.load(Ordering::Acquire)
@@ -150,12 +156,6 @@ impl FrameProducer {
     /// Says that the current generation is complete.
     pub(crate) fn end(&self) {
         self.timeline.ended.store(self.generation + 1, Ordering::Release);
-    }
-}
-
-impl Drop for FrameProducer {
-    fn drop(&mut self) {
-        self.timeline.closed.store(true, Ordering::Release);
     }
 }
 
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seek_takes_back_the_end_and_a_dropped_producer_does_not() {
+    fn a_seek_takes_back_the_end_and_closing_is_final() {
         let (timeline, mut producer, mut consumer) = queue(3);
         let mut packet = [0; MAX_PACKET];
         producer.end();
@@ -286,6 +286,8 @@ mod tests {
         assert!(producer.push(Duration::ZERO, &[9]));
         drop(producer);
         assert_eq!(pop(&mut consumer), Some(9));
+        assert_eq!(consumer.pop(&mut packet), Popped::Empty);
+        timeline.close();
         assert_eq!(consumer.pop(&mut packet), Popped::Ended);
     }
 }

@@ -2,9 +2,11 @@
 
 mod support;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use lavalink_audio::{AudioError, MediaHint, PipelineEvent, Probed, probe};
+use lavalink_audio::{AudioError, MAX_PACKET, MediaHint, PipelineEvent, PipelineSpec, Popped, Probed, probe};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use support::{Manner, TestInput, Wish, encode, engine, start, two_tones};
@@ -52,6 +54,34 @@ fn what_is_no_audio_is_refused() {
         let probed = probe(TestInput::boxed(bytes, Manner::PLAIN), &MediaHint::default());
         assert_eq!(probed, Err(error));
     }
+}
+
+#[test]
+fn the_end_is_not_seen_before_its_reason() {
+    let engine = engine();
+    let told = Arc::new(AtomicBool::new(false));
+    let observed = Arc::clone(&told);
+    let (_pipeline, mut frames) = engine.start(PipelineSpec {
+        input: TestInput::boxed(&[0xff; 10_000], Manner::PLAIN),
+        hint: MediaHint::default(),
+        start: Duration::ZERO,
+        volume: 100,
+        filters: Arc::default(),
+        use_seek_ghosting: true,
+        observer: Box::new(move |event| {
+            // A slow observer: whoever polls meanwhile must not be told that the track is over.
+            std::thread::sleep(Duration::from_millis(50));
+            observed.store(matches!(event, PipelineEvent::Failed { .. }), Ordering::Release);
+        }),
+    });
+    let mut packet = [0; MAX_PACKET];
+    while frames.pop(&mut packet) != Popped::Ended {
+        std::thread::yield_now();
+    }
+    assert!(
+        told.load(Ordering::Acquire),
+        "the observer hears of the failure before the consumer of the end"
+    );
 }
 
 #[test]

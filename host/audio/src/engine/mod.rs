@@ -4,7 +4,7 @@ mod worker;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
 use lavalink_protocol::filters::Filters;
@@ -137,20 +137,30 @@ impl Engine {
             .iter()
             .min_by_key(|worker| worker.pipelines.load(Ordering::Relaxed));
         let refused = match least {
+            // The caller must not wait for a worker that is stuck in a decoder.
             Some(worker) => {
                 worker.pipelines.fetch_add(1, Ordering::Relaxed);
-                worker.intake.send(job).err().map(|error| error.0)
+                let refused = match worker.intake.try_send(job) {
+                    Ok(()) => None,
+                    Err(TrySendError::Full(job)) => Some((job, "the audio worker is overloaded")),
+                    Err(TrySendError::Disconnected(job)) => Some((job, "the audio worker has stopped")),
+                };
+                if refused.is_some() {
+                    worker.pipelines.fetch_sub(1, Ordering::Relaxed);
+                }
+                refused
             }
-            None => Some(job),
+            None => Some((job, "the engine has no audio worker")),
         };
-        if let Some(job) = refused {
+        if let Some((job, cause)) = refused {
             let error = AudioError::Broken {
-                cause: "the audio worker has stopped".to_owned(),
+                cause: cause.to_owned(),
             };
             (job.observer)(PipelineEvent::Failed {
                 error,
                 any_frames: false,
             });
+            control.timeline().close();
         }
         (Pipeline { control }, consumer)
     }

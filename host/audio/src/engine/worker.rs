@@ -156,6 +156,7 @@ impl Drop for Active {
         if catch_unwind(AssertUnwindSafe(|| drop(playing))).is_err() {
             tracing::error!("an audio pipeline panicked while being stopped");
         }
+        self.control.timeline().close();
         self.owned.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -1,0 +1,176 @@
+//! The http source against a media server that misbehaves: what is loaded, what is heard, what a bot is told.
+
+use std::path::Path;
+
+use fake_discord::{Config, analysis};
+use fake_services::{FakeServices, Resource};
+use lavalink_blackbox::{Stage, media, stage::assert_clean};
+use serde_json::json;
+
+const MP3: &[&str] = &["-c:a", "libmp3lame", "-b:a", "128k"];
+
+fn tone(directory: &Path, file: &str, encoder: &[&str], seconds: f64) -> Vec<u8> {
+    let path = media::tone(directory, file, encoder, 48_000, seconds, 440, 660);
+    std::fs::read(path).expect("the file was made")
+}
+
+#[tokio::test]
+async fn urls_are_loaded_as_java_does() {
+    let stage = Stage::start(Config::default()).await;
+    let services = FakeServices::start().await.expect("a media server");
+    let mp3 = tone(stage.node.directory(), "tone.mp3", MP3, 3.0);
+    services.serve("/tone.mp3", Resource::bytes("audio/mpeg", mp3.clone()));
+    services.serve("/moved", Resource::redirect(services.url("/tone.mp3")));
+    services.serve("/loop", Resource::redirect(services.url("/loop")));
+    services.serve("/text.txt", Resource::text());
+    services.serve("/500", Resource::status(500));
+    services.serve(
+        "/radio",
+        Resource::bytes("audio/mpeg", mp3)
+            .without_length()
+            .header("icy-name", "Radio Test"),
+    );
+    let list = format!("#EXTM3U\n#EXTINF:3,Listed\n{}\n", services.url("/tone.mp3"));
+    services.serve("/list.m3u", Resource::bytes("audio/x-mpegurl", list.into_bytes()));
+
+    let track = stage.rest.load(&services.url("/tone.mp3")).await;
+    assert_eq!(track["loadType"], "track", "{track}");
+    let info = &track["data"]["info"];
+    assert_eq!(info["sourceName"], "http");
+    assert_eq!(info["uri"], services.url("/tone.mp3"));
+    assert_eq!(info["title"], "Test Tone");
+    assert_eq!(
+        (info["isSeekable"].as_bool(), info["isStream"].as_bool()),
+        (Some(true), Some(false))
+    );
+    let length = info["length"].as_i64().expect("a number");
+    assert!((2_900..=3_100).contains(&length), "{length} ms");
+
+    for (path, uri) in [("/moved", "/tone.mp3"), ("/list.m3u", "/tone.mp3")] {
+        let track = stage.rest.load(&services.url(path)).await;
+        assert_eq!(track["data"]["info"]["uri"], services.url(uri), "{path}: {track}");
+    }
+    assert_eq!(
+        stage.rest.load(&services.url("/nothing")).await["loadType"],
+        "empty",
+        "404 is nothing found"
+    );
+    assert_eq!(
+        stage.rest.load(&services.url("/loop")).await["loadType"],
+        "empty",
+        "redirects end"
+    );
+    for (path, reason) in [
+        ("/text.txt", "Unknown file format."),
+        ("/500", "That URL is not playable."),
+    ] {
+        let error = stage.rest.load(&services.url(path)).await;
+        assert_eq!(error["loadType"], "error", "{path}");
+        assert!(
+            error["data"]["causeStackTrace"]
+                .as_str()
+                .expect("text")
+                .contains(reason),
+            "{path}: {error}"
+        );
+    }
+    let error = stage.rest.load("http://127.0.0.1:1/closed.mp3").await;
+    assert_eq!(error["loadType"], "error");
+    assert!(
+        error["data"]["causeStackTrace"]
+            .as_str()
+            .expect("text")
+            .contains("Connecting to the URL failed.")
+    );
+
+    let radio = stage.rest.load(&services.url("/radio")).await;
+    let info = &radio["data"]["info"];
+    assert_eq!(info["isStream"], true, "{radio}");
+    assert_eq!(info["length"].as_i64(), Some(i64::MAX));
+    assert_eq!(info["isSeekable"], false);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_cut_is_not_heard() {
+    let mut stage = Stage::start(Config::default()).await;
+    let services = FakeServices::start().await.expect("a media server");
+    let mp3 = tone(stage.node.directory(), "tone.mp3", MP3, 8.0);
+    services.serve(
+        "/flaky.mp3",
+        Resource::bytes("audio/mpeg", mp3).cut_after(40_000, 4),
+    );
+    let webm = tone(
+        stage.node.directory(),
+        "tone.webm",
+        &["-c:a", "libopus", "-b:a", "96k"],
+        8.0,
+    );
+    services.serve("/tone.webm", Resource::bytes("audio/webm", webm));
+
+    for (guild, path) in [(1, "/flaky.mp3"), (2, "/tone.webm")] {
+        stage.join(guild).await;
+        stage.play(guild, &services.url(path)).await;
+        assert_eq!(stage.end_of(guild).await, "finished", "{path}");
+        let report = stage
+            .heard(guild, "the closing silence", |r| r.frames.silence >= 5)
+            .await;
+        assert_clean(path, &report);
+        assert!(
+            (398..=406).contains(&report.frames.media),
+            "{path}: {} frames of 8 s",
+            report.frames.media
+        );
+        let [left, right] = analysis::stereo(&stage.discord.pcm(guild), 48_000).expect("audio");
+        assert!(
+            (left.peak_hz - 440.0).abs() < 2.0 && (right.peak_hz - 660.0).abs() < 2.0,
+            "{left:?} {right:?}"
+        );
+    }
+    assert!(
+        services.ranges("/flaky.mp3").iter().flatten().count() >= 2,
+        "it went on by range"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_costs_only_its_own_player() {
+    let mut stage = Stage::start(Config::default()).await;
+    let services = FakeServices::start().await.expect("a media server");
+    let mp3 = tone(stage.node.directory(), "tone.mp3", MP3, 30.0);
+    services.serve("/good.mp3", Resource::bytes("audio/mpeg", mp3.clone()));
+    services.serve(
+        "/dead.mp3",
+        Resource::bytes("audio/mpeg", mp3)
+            .cut_after(60_000, usize::MAX)
+            .fail_first(0, 500),
+    );
+    services.serve("/hang", Resource::hang());
+
+    stage.join(1).await;
+    stage.play(1, &services.url("/good.mp3")).await;
+    stage.heard(1, "audio", |r| r.frames.media > 20).await;
+
+    stage.join(2).await;
+    stage.play(2, &services.url("/dead.mp3")).await;
+    stage
+        .heard(2, "audio from what arrives", |r| r.frames.media > 100)
+        .await;
+
+    let hanging = stage.rest.clone();
+    let url = services.url("/hang");
+    let load = tokio::spawn(async move { hanging.load(&url).await });
+    let answer = stage
+        .rest
+        .patch(&stage.socket.player(1), &json!({"volume": 90}))
+        .await;
+    assert_eq!(answer.status, 200);
+    assert!(
+        !load.is_finished(),
+        "another request does not wait for the hanging one"
+    );
+    let hung = load.await.expect("the load ends");
+    assert_eq!(hung["loadType"], "error", "{hung}");
+
+    let report = stage.discord.report(1).expect("a report");
+    assert_clean("the other guild", &report);
+}
