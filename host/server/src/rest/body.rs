@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
 use parking_lot::Mutex;
 
 use super::errors::ApiError;
 
 /// Most bytes of a body.
 const MAX_BYTES: usize = 8 * 1024 * 1024;
+/// Most bytes taken of a body that is too large.
+const MAX_DISCARDED_BYTES: usize = 64 * 1024 * 1024;
 /// Longest time for a body to arrive.
 const DEADLINE: Duration = Duration::from_secs(30);
 /// What may be sent, for the headers of a 415.
@@ -40,23 +42,14 @@ pub async fn read(request: Request<Body>) -> Result<Bytes, ApiError> {
     if let (Err(error), true) = (&kind, parts.headers.contains_key(header::CONTENT_TYPE)) {
         return Err(error.clone());
     }
-    let collected = tokio::time::timeout(DEADLINE, Limited::new(body, MAX_BYTES).collect()).await;
-    let bytes = collected
+    let bytes = tokio::time::timeout(DEADLINE, collect(body))
+        .await
         .map_err(|_| {
             ApiError::new(
                 StatusCode::REQUEST_TIMEOUT,
                 "The request body did not arrive in time",
             )
-        })?
-        .map_err(|error| {
-            if error.is::<LengthLimitError>() {
-                let message = format!("The request body is larger than {MAX_BYTES} bytes");
-                ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, message)
-            } else {
-                ApiError::undecodable(error)
-            }
-        })?
-        .to_bytes();
+        })??;
     if bytes.is_empty() {
         return Err(ApiError::undecodable("the request body is missing"));
     }
@@ -65,6 +58,31 @@ pub async fn read(request: Request<Body>) -> Result<Bytes, ApiError> {
         *payload.0.lock() = Some(bytes.clone());
     }
     Ok(bytes)
+}
+
+/// Takes the whole body. What is too large is read a while longer and thrown away: a client that is still sending when
+/// the connection is closed never sees the answer.
+async fn collect(mut body: Body) -> Result<Bytes, ApiError> {
+    let mut kept = BytesMut::new();
+    let mut received = 0_usize;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(ApiError::undecodable)?.into_data() else {
+            continue;
+        };
+        received = received.saturating_add(data.len());
+        if received <= MAX_BYTES {
+            kept.extend_from_slice(&data);
+        } else if received > MAX_DISCARDED_BYTES {
+            break;
+        } else {
+            kept = BytesMut::new();
+        }
+    }
+    if received > MAX_BYTES {
+        let message = format!("The request body is larger than {MAX_BYTES} bytes");
+        return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, message));
+    }
+    Ok(kept.freeze())
 }
 
 /// Whether the content is JSON.
@@ -165,5 +183,20 @@ mod tests {
             .expect("a request");
         let error = read(request).await.expect_err("too large");
         assert_eq!(error.into_response().status(), StatusCode::PAYLOAD_TOO_LARGE);
+    }
+
+    #[tokio::test]
+    async fn a_huge_body_is_read_on_but_not_for_ever() {
+        let (taken, counter) = (Arc::new(Mutex::new(0_usize)), 1024 * 1024);
+        let seen = Arc::clone(&taken);
+        let endless = futures_util::stream::repeat_with(move || {
+            *seen.lock() += counter;
+            Ok::<_, std::io::Error>(Bytes::from(vec![b' '; counter]))
+        });
+        let request = Request::builder().header("content-type", "application/json");
+        let request = request.body(Body::from_stream(endless)).expect("a request");
+        let error = read(request).await.expect_err("too large");
+        assert_eq!(error.into_response().status(), StatusCode::PAYLOAD_TOO_LARGE);
+        assert!((MAX_DISCARDED_BYTES..MAX_DISCARDED_BYTES + 2 * counter).contains(&*taken.lock()));
     }
 }

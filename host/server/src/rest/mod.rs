@@ -1,5 +1,6 @@
 //! The REST interface under `/v4`.
 
+mod accept;
 mod auth;
 mod body;
 mod errors;

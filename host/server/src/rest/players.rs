@@ -5,6 +5,8 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{RawPathParams, RawQuery, Request, State};
 use axum::http::{Response, StatusCode};
+use lavalink_audio::filters::{FilterError, validate};
+use lavalink_protocol::filters::Filters;
 use lavalink_protocol::ids::ChannelId;
 use lavalink_protocol::json::JsonObject;
 use lavalink_protocol::player::Player;
@@ -72,6 +74,9 @@ pub async fn update(
     update
         .check(|filter| !node.config.is_filter_enabled(filter))
         .map_err(|conflict| ApiError::bad_request(conflict.to_string()))?;
+    if let Omissible::Present(filters) = &update.filters {
+        check_filters(filters)?;
+    }
     let player = session
         .player_or_new(guild_id, &node.services)
         .ok_or_else(|| ApiError::not_found("Session not found").because("the session is being destroyed"))?;
@@ -98,6 +103,16 @@ pub async fn update(
         }
     }
     Ok(json(&player.shared().to_wire()))
+}
+
+/// Refuses filters that cannot be built before anything is changed; in Java they kill the track.
+///
+/// A band that does not exist is left to the player: Java answers 500 there, after it has applied what stands before.
+fn check_filters(filters: &Filters) -> Result<(), ApiError> {
+    match validate(filters) {
+        Ok(()) | Err(FilterError::UnknownBand { .. }) => Ok(()),
+        Err(error) => Err(ApiError::bad_request(error.to_string())),
+    }
 }
 
 /// Step 9.
@@ -151,4 +166,38 @@ async fn change_track(
     };
     player.play(play).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::response::IntoResponse;
+
+    fn status(filters: &str) -> Option<u16> {
+        let body = format!(r#"{{"filters":{filters}}}"#);
+        let update = PlayerUpdate::parse(body.as_bytes()).expect(filters);
+        let filters = update.filters.into_option().expect("given");
+        let refused = check_filters(&filters).err()?;
+        Some(refused.into_response().status().as_u16())
+    }
+
+    #[test]
+    fn filters_that_cannot_be_built_are_refused() {
+        for bad in [
+            r#"{"tremolo":{"depth":2}}"#,
+            r#"{"timescale":{"speed":0}}"#,
+            r#"{"volume":6}"#,
+        ] {
+            assert_eq!(status(bad), Some(400), "{bad}");
+        }
+        // The last one fails in the player, with 500.
+        for good in [
+            "{}",
+            r#"{"tremolo":{"frequency":-1,"depth":0}}"#,
+            r#"{"volume":5,"timescale":{"speed":1.25}}"#,
+            r#"{"equalizer":[{"band":15}]}"#,
+        ] {
+            assert_eq!(status(good), None, "{good}");
+        }
+    }
 }

@@ -9,6 +9,7 @@ use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::accept;
 use super::body::Payload;
 use super::errors::ApiError;
 use super::query;
@@ -46,7 +47,11 @@ pub async fn frame(State(node): State<Arc<Node>>, mut request: Request, next: Ne
         request.extensions_mut().insert(payload.clone());
     }
     let uri = request.uri().clone();
+    let is_json_accepted = accept::admits_json(request.headers());
     let mut response = next.run(request).await;
+    if !is_json_accepted && accept::is_json_answer(&response) {
+        response = StatusCode::NOT_ACCEPTABLE.into_response();
+    }
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {
         *response.body_mut() = error.render(uri.path(), query::wants_trace(uri.query()));
     }

@@ -13,6 +13,9 @@ use crate::load;
 use crate::node::Node;
 use crate::player::LoadedTrack;
 
+/// Tracks decoded in one go.
+const BATCH: usize = 128;
+
 /// `GET /v4/loadtracks?identifier=…`
 pub async fn load(
     State(node): State<Arc<Node>>,
@@ -46,11 +49,17 @@ pub async fn decode_many(
     if texts.is_empty() {
         return Err(ApiError::bad_request("No tracks to decode provided"));
     }
-    let tracks = texts
-        .iter()
-        .map(|text| Ok(LoadedTrack::decode(text, &node.services.plugins)?.to_wire_as(text)))
-        .collect::<Result<Vec<_>, DecodeError>>()
-        .map_err(|error| undecodable_track(&error))?;
+    // Most bad requests fail on the first text, so the room is not made in advance.
+    let mut tracks = Vec::new();
+    for batch in texts.chunks(BATCH) {
+        for text in batch {
+            let track = LoadedTrack::decode(text, &node.services.plugins)
+                .map_err(|error| undecodable_track(&error))?;
+            tracks.push(track.to_wire_as(text));
+        }
+        // Thousands of tracks take a while, and other clients wait.
+        tokio::task::yield_now().await;
+    }
     Ok(json(&tracks))
 }
 

@@ -9,6 +9,7 @@ use lavalink_protocol::message::OutgoingMessage;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::select;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -51,6 +52,8 @@ where
     };
     let mut socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(settings())).await;
     if !node.registry.attach(&session, is_resumed) {
+        // Its players, if it has any, end with it.
+        let _never_waits = node.registry.detach(&session);
         close(&mut socket, CloseCode::Away, "The node is shutting down").await;
         return;
     }
@@ -84,8 +87,22 @@ where
         ),
         None => tracing::info!("Connection closed from {peer} with status {code} ({reason})"),
     }
-    if let (End::ByNode(code, reason), Ok(mut socket)) = (end, sink.reunite(stream)) {
-        close(&mut socket, code, reason).await;
+    finish(end, sink, stream).await;
+}
+
+/// Closes the socket as its end asks for.
+async fn finish<S>(
+    end: End,
+    sink: SplitSink<WebSocketStream<S>, Message>,
+    stream: SplitStream<WebSocketStream<S>>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    match (end, sink.reunite(stream)) {
+        (End::ByNode(code, reason), Ok(mut socket)) => close(&mut socket, code, reason).await,
+        // Without the answer to its close frame the client takes this for a broken connection, and comes back.
+        (End::ByClient(_), Ok(mut socket)) => drain(&mut socket).await,
+        _ => {}
     }
 }
 
@@ -144,7 +161,7 @@ where
                     tracing::warn!("A client sent a message that is too large: {error}");
                     return End::ByNode(CloseCode::Size, "Message too large");
                 }
-                Some(Err(error)) => return End::Lost(error.to_string()),
+                Some(Err(error)) => return broken(&error),
             }
         }
     };
@@ -162,25 +179,39 @@ where
     }
 }
 
+/// How a socket ends that cannot be read any more: violations are told to the client before it is cut off.
+fn broken(error: &Error) -> End {
+    match error {
+        Error::Utf8(_) => End::ByNode(CloseCode::Invalid, "Invalid UTF-8"),
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => End::Lost(error.to_string()),
+        Error::Protocol(_) => End::ByNode(CloseCode::Protocol, "Protocol error"),
+        _ => End::Lost(error.to_string()),
+    }
+}
+
 /// Sends a close frame and waits a little for the answer.
 async fn close<S>(socket: &mut WebSocketStream<S>, code: CloseCode, reason: &'static str)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    let closing = async {
-        if socket
-            .close(Some(CloseFrame {
-                code,
-                reason: reason.into(),
-            }))
-            .await
-            .is_ok()
-        {
-            while let Some(Ok(_)) = socket.next().await {}
-        }
-    };
-    // A client that does not answer is cut off.
-    let _too_slow = tokio::time::timeout(CLOSE_DEADLINE, closing).await;
+    let closing = socket.close(Some(CloseFrame {
+        code,
+        reason: reason.into(),
+    }));
+    if let Ok(Ok(())) = tokio::time::timeout(CLOSE_DEADLINE, closing).await {
+        drain(socket).await;
+    }
+}
+
+/// Finishes the closing handshake; a client that takes no part in it is cut off.
+async fn drain<S>(socket: &mut WebSocketStream<S>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let _too_slow = tokio::time::timeout(CLOSE_DEADLINE, async {
+        while let Some(Ok(_)) = socket.next().await {}
+    })
+    .await;
 }
 
 /// Sends stats at once and then every minute for as long as the session lives.
@@ -193,5 +224,65 @@ async fn send_stats(node: Arc<Node>, session: Weak<Session>) {
         };
         let stats = stats::collect(&node.registry, &node.cpu, Some(&session));
         session.outbox.send(&OutgoingMessage::Stats(stats));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    /// What the server sends after `bytes` came from the client.
+    async fn answer_to(bytes: &[u8]) -> Vec<u8> {
+        let (mut client, server) = duplex(1024);
+        let serving = tokio::spawn(serve_bare(server));
+        client.write_all(bytes).await.expect("open");
+        let mut answer = vec![0; 2];
+        client.read_exact(&mut answer).await.expect("an answer");
+        let mut rest = vec![0; usize::from(answer[1])];
+        client.read_exact(&mut rest).await.expect("the rest of it");
+        drop(client);
+        serving.await.expect("no panic");
+        answer.extend(rest);
+        answer
+    }
+
+    /// [`serve`] without a session.
+    async fn serve_bare(stream: DuplexStream) {
+        let socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(settings())).await;
+        let (mut sink, mut stream) = socket.split();
+        let end = exchange(&mut sink, &mut stream, &Outbox::new()).await;
+        finish(end, sink, stream).await;
+    }
+
+    /// A masked frame with an all-zero mask.
+    fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
+        let length = u8::try_from(payload.len()).expect("short");
+        [&[0x80 | opcode, 0x80 | length, 0, 0, 0, 0], payload].concat()
+    }
+
+    #[tokio::test]
+    async fn a_close_frame_is_answered() {
+        assert_eq!(
+            answer_to(&frame(8, &1000_u16.to_be_bytes())).await,
+            [0x88, 2, 3, 232]
+        );
+        assert_eq!(answer_to(&frame(8, b"")).await, [0x88, 0]);
+    }
+
+    #[tokio::test]
+    async fn violations_are_told_to_the_client() {
+        for (bytes, code) in [
+            (frame(2, b"x"), 1003_u16),
+            (frame(1, b"\xff"), 1007),
+            (vec![0x81, 1, b'x'], 1002),
+        ] {
+            let answer = answer_to(&bytes).await;
+            assert_eq!(
+                (answer[0], &answer[2..4]),
+                (0x88, &code.to_be_bytes()[..]),
+                "{code}"
+            );
+        }
     }
 }
