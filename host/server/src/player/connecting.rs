@@ -47,17 +47,24 @@ pub(super) async fn connected(connecting: &mut Option<Connecting>) -> Outcome {
 impl PlayerTask {
     /// Step 9 of section 1.9. Answers at once when nothing has to change.
     pub(super) fn connect(&mut self, target: VoiceTarget, waiter: Waiter) {
-        if let Some(connecting) = &mut self.connecting {
-            if connecting.target == target && connecting.waiters.len() < MAX_WAITERS {
+        let mut waiters = Vec::new();
+        if let Some(mut connecting) = self.connecting.take() {
+            if connecting.waiters.len() >= MAX_WAITERS {
+                // Dropping the longest waiting one answers its request with a refusal.
+                connecting.waiters.remove(0);
+            }
+            if connecting.target == target {
                 connecting.waiters.push(waiter);
+                self.connecting = Some(connecting);
                 return;
             }
-            // Superseded: dropping the waiters answers their requests with a refusal.
-            self.connecting = None;
+            // Superseded, as when a bot is moved: what the client wants now decides for the earlier requests as well.
+            waiters = connecting.waiters;
         } else if self.shared.is_connected() && *self.shared.view.lock().voice == voice_state(&target) {
             let _given_up = waiter.send(Ok(()));
             return;
         }
+        waiters.push(waiter);
         let old = self.drop_voice();
         let (sender, events) = mpsc::channel(EVENTS);
         let info = VoiceInfo {
@@ -84,7 +91,7 @@ impl PlayerTask {
             target,
             attempt: Some(attempt),
             events,
-            waiters: vec![waiter],
+            waiters,
         });
     }
 

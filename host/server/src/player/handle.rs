@@ -1,6 +1,7 @@
 //! How the rest of the node talks to a player.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lavalink_protocol::ids::{GuildId, UserId};
 use tokio::sync::{mpsc, oneshot};
@@ -14,6 +15,9 @@ use crate::session::Outbox;
 
 /// Commands that may wait in a player's mailbox. Each is worked off in microseconds.
 const MAILBOX: usize = 64;
+
+/// Longest time a request waits for a voice connection, also when later requests keep changing where to connect.
+const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 
 /// The player was destroyed while the request was under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -58,8 +62,11 @@ impl PlayerHandle {
             .send(Command::Voice(target, reply))
             .await
             .map_err(|_| Destroyed)?;
-        // A dropped reply means that a later request asked for another connection.
-        Ok(answer.await.unwrap_or(Err(VoiceRefused)))
+        // A dropped reply means that too many wait, or that the player is gone.
+        match tokio::time::timeout(CONNECT_LIMIT, answer).await {
+            Ok(Ok(outcome)) => Ok(outcome),
+            Ok(Err(_)) | Err(_) => Ok(Err(VoiceRefused)),
+        }
     }
 
     /// Applies controls.
