@@ -212,7 +212,7 @@ impl Host for CallHost {
         self.wait_for(reader.ready())
             .ok_or_else(|| out_of_time("opening the medium"))?
             .map_err(|error| net_failure(&error))?;
-        let input = ProbeInput(reader.into_blocking(self.remaining()));
+        let input = ProbeInput::new(reader, self.scope.deadline);
         match lavalink_audio::probe(Box::new(input), &hint) {
             Ok(Probed::Audio(audio)) => Ok(probe_result(audio)),
             Ok(Probed::Reference { identifier, title }) => Ok(Probe::Reference { identifier, title }),
