@@ -1,10 +1,11 @@
 //! Sets up the log: levels from the configuration or `RUST_LOG`, one line per event with time, level and target.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 
 use tracing_subscriber::EnvFilter;
 
 use crate::config::LoggingConfig;
+use crate::log_writer::{self, LogGuard};
 
 /// Targets that `logging.level.lavalink` speaks for: the crates of this project and what it logs under Java's names.
 const OWN_TARGETS: &[&str] = &[
@@ -18,17 +19,23 @@ const OWN_TARGETS: &[&str] = &[
 ];
 
 /// Starts logging to standard output. `RUST_LOG`, when set, replaces the configured levels.
-pub fn start(config: &LoggingConfig) {
+///
+/// # Errors
+/// When the thread that writes the log cannot be started.
+pub fn start(config: &LoggingConfig) -> io::Result<LogGuard> {
     let filter = match std::env::var("RUST_LOG") {
         Ok(directives) if !directives.trim().is_empty() => EnvFilter::new(directives),
         _ => EnvFilter::new(directives(config)),
     };
-    let colours = std::io::stdout().is_terminal();
+    let colours = io::stdout().is_terminal();
+    let (writer, guard) = log_writer::spawn(io::stdout())?;
     // Only the second call in a process fails, and then the first subscriber stays: nothing to do.
     let _already_set = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(colours)
+        .with_writer(move || writer.clone())
         .try_init();
+    Ok(guard)
 }
 
 /// The configured levels in the syntax of [`EnvFilter`].

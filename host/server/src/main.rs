@@ -8,6 +8,7 @@ mod config;
 mod failure;
 mod load;
 mod log;
+mod log_writer;
 mod media;
 mod node;
 mod player;
@@ -56,7 +57,7 @@ fn print(text: &str) -> anyhow::Result<()> {
 
 fn run(arguments: Vec<String>) -> anyhow::Result<()> {
     let config = Config::load(&Sources::of_process(arguments))?;
-    log::start(&config.logging);
+    let _log = log::start(&config.logging).context("cannot start the log")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(services::cores().min(MAX_WORKERS))
         .thread_name("lavalink")
