@@ -15,6 +15,10 @@ const MAX_FRAMES_BEHIND: u32 = 3;
 /// Shortest distance between two runs of a slot: a slot that is behind catches up at twice the pace, not in a burst.
 const CATCH_UP: Duration = Duration::from_millis(10);
 
+/// Streams that share a slot before the next slot is used. One wake-up costs more than several packets, and this many
+/// packets take some 0.1 ms, which no listener notices.
+const BUNDLE: usize = 16;
+
 /// Streams each slot has room for before its list has to grow, which happens only when one is added.
 const INITIAL_CAPACITY: usize = 64;
 
@@ -52,9 +56,10 @@ impl Wheel {
         }
     }
 
-    /// Puts a stream into the emptiest slot.
+    /// Puts a stream into a slot: few streams share few slots, many are spread evenly.
     pub(crate) fn insert(&mut self, stream: Box<Stream>, now: Duration) {
-        let Some(slot) = self.slots.iter_mut().min_by_key(|slot| slot.streams.len()) else {
+        let lengths = self.slots.iter().map(|slot| slot.streams.len());
+        let Some(slot) = preferred(lengths).and_then(|index| self.slots.get_mut(index)) else {
             return;
         };
         if slot.streams.is_empty() {
@@ -85,6 +90,14 @@ impl Wheel {
             _ => 0,
         }
     }
+}
+
+/// The slot a new stream goes to: the fullest with room in its bundle, else the emptiest.
+fn preferred(lengths: impl Iterator<Item = usize> + Clone) -> Option<usize> {
+    let open = lengths.clone().enumerate().filter(|(_, length)| *length < BUNDLE);
+    let fullest = open.max_by_key(|(index, length)| (*length, std::cmp::Reverse(*index)));
+    let emptiest = || lengths.enumerate().min_by_key(|(_, length)| *length);
+    fullest.or_else(emptiest).map(|(index, _)| index)
 }
 
 impl Slot {
@@ -124,5 +137,30 @@ impl Slot {
         self.due += FRAME;
         self.run_at = self.due.max(now + CATCH_UP);
         ended
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_streams_share_a_slot_and_many_are_spread_evenly() {
+        let mut lengths = [0; 4];
+        for count in 1..=BUNDLE * 4 {
+            lengths[preferred(lengths.iter().copied()).expect("there are slots")] += 1;
+            let used = lengths.iter().filter(|length| **length > 0).count();
+            assert_eq!(used, count.div_ceil(BUNDLE), "{lengths:?}");
+        }
+        for _ in 0..4 {
+            lengths[preferred(lengths.iter().copied()).expect("there are slots")] += 1;
+        }
+        assert_eq!(lengths, [BUNDLE + 1; 4]);
+        assert_eq!(
+            preferred([3, 5, 0].into_iter()),
+            Some(1),
+            "gaps left by ended streams are filled first"
+        );
+        assert_eq!(preferred(std::iter::empty()), None);
     }
 }
