@@ -11,6 +11,7 @@ mod log;
 mod log_writer;
 mod media;
 mod node;
+mod open_files;
 mod player;
 mod plugin_host;
 mod rest;

@@ -19,6 +19,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::media::Opener;
 use crate::node::Node;
+use crate::open_files;
 use crate::plugin_host::NodeHosts;
 use crate::rest;
 use crate::server;
@@ -27,12 +28,16 @@ use crate::services::Services;
 /// Longest time from the signal to stop until the process ends.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(5);
 
+/// Fewer open files than this deserve a warning.
+const FEW_FILES: u64 = 4096;
+
 /// Runs the node until SIGINT or SIGTERM.
 ///
 /// # Errors
 /// When the port cannot be bound or signals cannot be waited for.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     announce(&config);
+    raise_open_files();
     let config = Arc::new(config);
     let runtime = Handle::current();
     let client = Arc::new(LazyClient::new(&config.outgoing));
@@ -108,6 +113,18 @@ fn announce(config: &Config) {
     }
     for warning in &config.warnings {
         tracing::warn!("{warning}");
+    }
+}
+
+fn raise_open_files() {
+    match open_files::raise() {
+        Ok(limit) if limit < FEW_FILES => tracing::warn!(
+            "No more than {limit} files and connections can be open at a time; raise the limit (ulimit -n, LimitNOFILE) \
+             to serve more than some {} players",
+            limit / 4
+        ),
+        Ok(limit) => tracing::debug!("At most {limit} open files"),
+        Err(error) => tracing::warn!("The limit of open files cannot be raised: {error}"),
     }
 }
 
