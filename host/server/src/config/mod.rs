@@ -8,13 +8,18 @@ mod files;
 mod keys;
 mod placeholders;
 mod reader;
+mod route_planner;
 mod sources;
 mod tree;
 mod typed;
 
 pub use error::ConfigError;
+// The route planner and the metrics endpoint read these.
+#[allow(unused_imports)]
+pub use route_planner::{RateLimitConfig, RetryLimit};
 pub use sources::Sources;
-pub use typed::{Config, LoggingConfig, OutgoingConfig, RequestLogConfig, Resampling};
+#[allow(unused_imports)]
+pub use typed::{Config, LoggingConfig, MetricsConfig, OutgoingConfig, RequestLogConfig, Resampling};
 
 /// The configuration of a node that was started without any file.
 const EMBEDDED: &str = include_str!("../../../../config/embedded.yml");

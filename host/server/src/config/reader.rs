@@ -64,6 +64,34 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A list of texts: a sequence, or one text with commas between the items. Blank items are left out.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] when it is a map or an item is not a scalar.
+    pub fn texts(&self, key: &str) -> Result<Vec<String>, ConfigError> {
+        let wrong = |value: &Node| ConfigError::Value {
+            key: key.to_owned(),
+            value: value.to_json().to_string(),
+            expected: "a list of texts",
+        };
+        let mut texts = match self.tree.at(key) {
+            None | Some(Node::Null) => Vec::new(),
+            Some(node @ Node::Map(_)) => return Err(wrong(node)),
+            Some(Node::List(items)) => items
+                .iter()
+                .filter(|item| **item != Node::Null)
+                .map(|item| item.text().ok_or_else(|| wrong(item)))
+                .collect::<Result<Vec<_>, _>>()?,
+            Some(node) => node
+                .text()
+                .map(|text| text.split(',').map(str::to_owned).collect())
+                .unwrap_or_default(),
+        };
+        texts.iter_mut().for_each(|text| *text = text.trim().to_owned());
+        texts.retain(|text| !text.is_empty());
+        Ok(texts)
+    }
+
     /// A scalar; `None` when absent, null or empty.
     fn scalar(&self, key: &str, expected: &'static str) -> Result<Option<String>, ConfigError> {
         match self.tree.at(key) {

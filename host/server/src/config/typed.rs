@@ -11,6 +11,7 @@ use tracing::level_filters::LevelFilter;
 use super::ConfigError;
 use super::keys::{FREE, KNOWN, WITHOUT_EFFECT};
 use super::reader::Reader;
+use super::route_planner::{self, RateLimitConfig};
 use super::sources::Merged;
 use super::tree::{Node, relaxed};
 
@@ -31,6 +32,10 @@ pub struct Config {
     pub player: PlayerConfig,
     /// Outgoing HTTP.
     pub outgoing: OutgoingConfig,
+    /// Rotation of the local address; `None` when it is off.
+    pub rate_limit: Option<RateLimitConfig>,
+    /// The metrics endpoint.
+    pub metrics: MetricsConfig,
     /// Log levels and request log.
     pub logging: LoggingConfig,
     /// Things the operator should know, for the log.
@@ -90,6 +95,17 @@ pub struct ProxySettings {
     pub user: Option<String>,
     /// Password of the user.
     pub password: Secret,
+}
+
+/// `metrics.prometheus`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MetricsConfig {
+    /// Whether there is an endpoint at all.
+    pub enabled: bool,
+    /// Path of the endpoint, with a leading slash.
+    pub endpoint: String,
+    /// Whether the endpoint is open to everybody: Java skips the password only when the path is configured.
+    pub is_endpoint_open: bool,
 }
 
 /// Settings of the log.
@@ -159,6 +175,8 @@ impl Config {
             ),
             player: player(&reader, &mut warnings)?,
             outgoing: outgoing(&reader)?,
+            rate_limit: route_planner::read(&reader)?,
+            metrics: metrics(&reader)?,
             logging: logging(&reader)?,
             sources: switches(&reader, "lavalink.server.sources")?,
             filters: switches(&reader, "lavalink.server.filters")?,
@@ -278,6 +296,22 @@ fn outgoing(reader: &Reader<'_>) -> Result<OutgoingConfig, ConfigError> {
     })
 }
 
+fn metrics(reader: &Reader<'_>) -> Result<MetricsConfig, ConfigError> {
+    let configured = reader
+        .text("metrics.prometheus.endpoint")
+        .map(|path| path.trim().to_owned())
+        .filter(|path| !path.is_empty());
+    Ok(MetricsConfig {
+        enabled: reader.boolean("metrics.prometheus.enabled", false)?,
+        is_endpoint_open: configured.is_some(),
+        endpoint: match configured {
+            None => "/metrics".to_owned(),
+            Some(path) if path.starts_with('/') => path,
+            Some(path) => format!("/{path}"),
+        },
+    })
+}
+
 fn logging(reader: &Reader<'_>) -> Result<LoggingConfig, ConfigError> {
     let mut root = LevelFilter::INFO;
     let mut loggers = Vec::new();
@@ -385,6 +419,7 @@ fn random_password() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::RetryLimit;
 
     fn config(yaml: &str) -> Result<Config, ConfigError> {
         let tree = crate::config::files::parse_yaml(yaml, &[]).expect("yaml");
@@ -424,6 +459,43 @@ mod tests {
         assert_eq!(config.warnings.len(), 2);
         assert_eq!(config.plugin_settings("myPlugin"), r#"{"a":[1,"x"]}"#);
         assert_eq!(config.plugin_settings("other"), "{}");
+    }
+
+    #[test]
+    fn the_route_planner_is_on_when_it_has_a_block() {
+        for off in [
+            "{}",
+            "lavalink: {server: {ratelimit: {ipBlocks: []}}}",
+            "lavalink: {server: {ratelimit: }}",
+        ] {
+            assert_eq!(config(off).expect(off).rate_limit, None, "{off}");
+        }
+        let settings = |yaml: &str| config(yaml).expect(yaml).rate_limit.expect("a planner");
+        let plain = settings("lavalink: {server: {ratelimit: {ip-blocks: '1.0.0.0/8, 2.0.0.0/8'}}}");
+        assert_eq!(plain.ip_blocks, ["1.0.0.0/8", "2.0.0.0/8"]);
+        assert_eq!(plain.strategy, "RotateOnBan");
+        assert_eq!(plain.retry_limit, RetryLimit::Default);
+        assert!(plain.search_triggers_fail && plain.excluded_ips.is_empty());
+        let full = settings(
+            "lavalink: {server: {ratelimit: {ipBlocks: ['1.0.0.0/8'], excludedIps: [1.0.0.1], strategy: LoadBalance, \
+             retryLimit: 0, searchTriggersFail: false}}}",
+        );
+        assert_eq!(full.excluded_ips, ["1.0.0.1"]);
+        assert_eq!(full.retry_limit, RetryLimit::Unlimited);
+        assert_eq!(full.strategy, "LoadBalance");
+        assert!(!full.search_triggers_fail);
+    }
+
+    #[test]
+    fn the_metrics_endpoint_is_open_only_where_it_is_named() {
+        let off = config("{}").expect("config").metrics;
+        assert!(!off.enabled && !off.is_endpoint_open);
+        assert_eq!(off.endpoint, "/metrics");
+        let on = config("metrics: {prometheus: {enabled: true, endpoint: prom}}")
+            .expect("config")
+            .metrics;
+        assert!(on.enabled && on.is_endpoint_open);
+        assert_eq!(on.endpoint, "/prom");
     }
 
     #[test]
