@@ -33,8 +33,10 @@ pub struct Config {
     /// Outgoing HTTP.
     pub outgoing: OutgoingConfig,
     /// Rotation of the local address; `None` when it is off.
+    #[allow(dead_code)] // Until the route planner lands.
     pub rate_limit: Option<RateLimitConfig>,
     /// The metrics endpoint.
+    #[allow(dead_code)] // Until the endpoint lands.
     pub metrics: MetricsConfig,
     /// Log levels and request log.
     pub logging: LoggingConfig,
