@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lavalink_protocol::ids::{GuildId, UserId};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::command::{Applied, Command, Controls, Play, VoiceRefused, VoiceTarget};
 use super::source::SourceHandle;
@@ -29,6 +29,8 @@ pub struct Destroyed;
 pub struct PlayerHandle {
     shared: Arc<PlayerShared>,
     mailbox: mpsc::Sender<Command>,
+    /// Never changes; loses its sender with the end of the task.
+    running: watch::Receiver<()>,
 }
 
 impl PlayerHandle {
@@ -38,8 +40,16 @@ impl PlayerHandle {
         let source = SourceHandle::new();
         let shared = Arc::new(PlayerShared::new(guild_id, Arc::clone(source.state())));
         let task = PlayerTask::new(Arc::clone(&shared), services, outbox, user_id, source, commands);
-        tokio::spawn(task.run());
-        Self { shared, mailbox }
+        let (alive, running) = watch::channel(());
+        tokio::spawn(async move {
+            task.run().await;
+            drop(alive);
+        });
+        Self {
+            shared,
+            mailbox,
+            running,
+        }
     }
 
     /// What may be read without asking the task.
@@ -107,7 +117,9 @@ impl PlayerHandle {
 
     /// Waits until the player's task has ended, its voice connection closed.
     pub async fn ended(&self) {
-        self.mailbox.closed().await;
+        // The mailbox closes as soon as the end begins, which is too early.
+        let mut running = self.running.clone();
+        while running.changed().await.is_ok() {}
     }
 
     async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Destroyed> {

@@ -11,6 +11,9 @@ use crate::error::VoiceError;
 /// Most messages of one voice session that may wait for MLS.
 const MAX_WAITING: usize = 512;
 
+/// Most bytes of them; a welcome into the largest call is a fraction of one of these megabytes.
+const MAX_WAITING_BYTES: usize = 4 << 20;
+
 /// How long a batch may take, waiting for a thread included: a thousand joins at once take some five seconds.
 const BATCH_LIMIT: Duration = Duration::from_secs(60);
 
@@ -118,7 +121,8 @@ impl Lane {
         {
             return Ok(machine.handle(input, Instant::now()));
         }
-        if self.waiting.len() >= MAX_WAITING {
+        let bytes: usize = self.waiting.iter().map(Input::bytes).sum();
+        if self.waiting.len() >= MAX_WAITING || bytes + input.bytes() > MAX_WAITING_BYTES {
             return Err(LaneBroken);
         }
         self.waiting.push(input);
@@ -222,6 +226,23 @@ mod tests {
             assert_eq!(push(&mut lane), Ok(0));
         }
         assert_eq!(push(&mut lane), Err(LaneBroken));
+    }
+
+    #[test]
+    fn waiting_bytes_are_bounded() {
+        let pool = Arc::new(MlsPool::start(1).unwrap());
+        let gate = Arc::new(Mutex::new(()));
+        let _guard = gate.lock();
+        let behind = Arc::clone(&gate);
+        pool.submit(Box::new(move || drop(behind.lock())));
+        let mut lane = lane(&pool);
+        let megabyte = Bytes::from(vec![0; 1 << 20]);
+        let mut pushed = 0;
+        while lane.push(Input::Proposals(megabyte.clone())).is_ok() {
+            pushed += 1;
+        }
+        // The first one went to the pool.
+        assert_eq!(pushed, 1 + (MAX_WAITING_BYTES >> 20));
     }
 
     #[tokio::test]

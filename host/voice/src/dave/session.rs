@@ -60,6 +60,17 @@ pub(crate) enum Input {
 }
 
 impl Input {
+    /// Bytes it keeps in memory while it waits, about.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::UsersJoined(users) => users.len() * size_of::<u64>(),
+            Self::ExternalSender(bytes) | Self::Proposals(bytes) => bytes.len(),
+            Self::Commit { message, .. } | Self::Welcome { message, .. } => message.len(),
+            Self::Start { .. } | Self::UserLeft(_) | Self::PrepareEpoch { .. } => 0,
+            Self::PrepareTransition { .. } | Self::ExecuteTransition { .. } => 0,
+        }
+    }
+
     /// Whether handling it takes microseconds: no public key operation.
     pub(crate) fn is_light(&self) -> bool {
         match self {
@@ -135,7 +146,7 @@ impl Machine {
     /// Takes one message and says what to do.
     pub(crate) fn handle(&mut self, input: Input, now: Instant) -> Vec<Output> {
         match input {
-            Input::Start { version: 0 } => self.protect(Protection::Plain),
+            Input::Start { version: 0 } => self.apply(Target::Plain),
             Input::Start { version } => self.start(version),
             Input::UsersJoined(users) => self.users_joined(&users),
             Input::UserLeft(user) => self.user_left(user),

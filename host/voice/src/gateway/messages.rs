@@ -1,6 +1,6 @@
 //! The messages of the voice gateway as this side reads and writes them.
 
-use std::net::IpAddr;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use bytes::{Buf, Bytes};
 use serde::{Deserialize, Deserializer, Serialize, de};
@@ -45,6 +45,8 @@ pub(crate) enum Incoming {
     HeartbeatAck { nonce: u64 },
     /// 9.
     Resumed,
+    /// 12: video streams a user sends, none when the camera is off.
+    Video { user: u64, streams: Vec<u32> },
     /// 11, 13 and 21 to 30.
     Dave(Input),
     /// Nothing of interest to a sender.
@@ -92,9 +94,26 @@ struct Hello {
     heartbeat_interval: f64,
 }
 
+/// Bare before version 8.
 #[derive(Deserialize)]
-struct HeartbeatAck {
-    t: u64,
+#[serde(untagged)]
+enum HeartbeatAck {
+    Object { t: u64 },
+    Bare(u64),
+}
+
+#[derive(Deserialize)]
+struct Video {
+    user_id: Snowflake,
+    #[serde(default)]
+    video_ssrc: u32,
+    #[serde(default)]
+    streams: Vec<VideoStream>,
+}
+
+#[derive(Deserialize)]
+struct VideoStream {
+    ssrc: u32,
 }
 
 #[derive(Deserialize)]
@@ -158,9 +177,10 @@ fn parse_data(opcode: u64, data: &str) -> Result<Incoming, serde_json::Error> {
         2 => Incoming::Ready(serde_json::from_str(data)?),
         3 => Incoming::HeartbeatRequest,
         4 => Incoming::SessionDescription(serde_json::from_str(data)?),
-        6 => Incoming::HeartbeatAck {
-            nonce: serde_json::from_str::<HeartbeatAck>(data)?.t,
-        },
+        6 => {
+            let (HeartbeatAck::Object { t } | HeartbeatAck::Bare(t)) = serde_json::from_str(data)?;
+            Incoming::HeartbeatAck { nonce: t }
+        }
         8 => Incoming::Hello {
             interval_ms: serde_json::from_str::<Hello>(data)?.heartbeat_interval,
         },
@@ -168,6 +188,19 @@ fn parse_data(opcode: u64, data: &str) -> Result<Incoming, serde_json::Error> {
         11 => {
             let users = serde_json::from_str::<ClientsConnect>(data)?.user_ids;
             Incoming::Dave(Input::UsersJoined(users.into_iter().map(|user| user.0).collect()))
+        }
+        12 => {
+            let video: Video = serde_json::from_str(data)?;
+            let on = video.video_ssrc != 0;
+            Incoming::Video {
+                user: video.user_id.0,
+                streams: video
+                    .streams
+                    .iter()
+                    .filter(|_| on)
+                    .map(|stream| stream.ssrc)
+                    .collect(),
+            }
         }
         13 => Incoming::Dave(Input::UserLeft(
             serde_json::from_str::<ClientDisconnect>(data)?.user_id.0,
@@ -337,13 +370,16 @@ pub(crate) fn speaking(speaking: bool, ssrc: u32) -> Message {
     )
 }
 
-/// Op 15: do not forward any stream to us.
-pub(crate) fn no_media_wanted() -> Message {
+/// Op 15: do not forward any audio to us, nor the video streams named.
+pub(crate) fn no_media_wanted(video: impl Iterator<Item = u32>) -> Message {
     #[derive(Serialize)]
     struct MediaSinkWants {
         any: u8,
+        #[serde(flatten)]
+        streams: BTreeMap<String, u8>,
     }
-    text(15, MediaSinkWants { any: 0 })
+    let streams = video.map(|ssrc| (ssrc.to_string(), 0)).collect();
+    text(15, MediaSinkWants { any: 0, streams })
 }
 
 /// The message a DAVE output stands for; `None` for those that are not sent.

@@ -52,7 +52,14 @@ fn outgoing_shapes() {
         value(speaking(true, 7)),
         json!({"op": 5, "d": {"speaking": 1, "delay": 0, "ssrc": 7}})
     );
-    assert_eq!(value(no_media_wanted()), json!({"op": 15, "d": {"any": 0}}));
+    assert_eq!(
+        value(no_media_wanted([].into_iter())),
+        json!({"op": 15, "d": {"any": 0}})
+    );
+    assert_eq!(
+        value(no_media_wanted([8, 9].into_iter())),
+        json!({"op": 15, "d": {"any": 0, "8": 0, "9": 0}})
+    );
     let ready = dave(&Output::TransitionReady(4)).unwrap();
     assert_eq!(value(ready), json!({"op": 23, "d": {"transition_id": 4}}));
     let invalid = dave(&Output::InvalidCommitWelcome(4)).unwrap();

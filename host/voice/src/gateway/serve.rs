@@ -10,8 +10,10 @@ use super::{
     close::NO_STATUS,
     handshake::{UdpPath, open_udp},
     heartbeat::{Beat, Heartbeat},
+    inflow::Inflow,
     messages::{self, Incoming, MessageError, Numbered, SessionDescription},
     resume::Retries,
+    sinks::Sinks,
     socket::{self, Socket},
     task::Context,
 };
@@ -21,7 +23,10 @@ use crate::{
         session::{Input, Machine, Output},
     },
     event::VoiceEvent,
-    pacer::{MediaHandle, link::Wish},
+    pacer::{
+        MediaHandle,
+        link::{Transport, Wish},
+    },
     udp::{
         crypto::{Mode, TransportCipher},
         rtp::RtpStream,
@@ -65,6 +70,10 @@ pub(super) struct Call {
     /// DAVE outputs not sent yet.
     outbox: std::collections::VecDeque<Output>,
     pub(super) media: Option<Media>,
+    /// Protocol version of end-to-end encryption in the last session description.
+    described: u16,
+    /// Streams of others we do not want.
+    sinks: Sinks,
     /// Whether Discord last heard that we speak.
     pub(super) told_speaking: bool,
 }
@@ -78,6 +87,9 @@ struct Join {
     deadline: Option<Instant>,
     discovery: Option<Discovery>,
     path: Option<UdpPath>,
+    inflow: Inflow,
+    /// When the next message may be read.
+    read_at: Instant,
 }
 
 impl Call {
@@ -89,6 +101,8 @@ impl Call {
             lane: Lane::new(context.engine.mls.clone(), machine),
             outbox: std::collections::VecDeque::new(),
             media: None,
+            described: 0,
+            sinks: Sinks::default(),
             told_speaking: false,
         }
     }
@@ -136,6 +150,8 @@ impl Call {
             deadline: Some(start + STEP_LIMIT),
             discovery: None,
             path: None,
+            inflow: Inflow::new(start),
+            read_at: start,
         };
         loop {
             self.flush(socket).await?;
@@ -144,13 +160,18 @@ impl Call {
                 .as_ref()
                 .map_or(start + STEP_LIMIT, Heartbeat::next);
             let deadline = join.deadline;
+            let may_read = Instant::now() >= join.read_at;
             tokio::select! {
-                message = socket.next() => {
+                message = socket.next(), if may_read => {
+                    if let Some(Ok(message)) = &message {
+                        join.read_at = join.inflow.took(message.len(), Instant::now());
+                    }
                     let incoming = self.read(context, message)?;
                     if let Some(incoming) = incoming {
                         self.react(context, socket, &mut join, retries, incoming).await?;
                     }
                 }
+                () = sleep_until(join.read_at), if !may_read => {}
                 () = sleep_until(beat_at) => self.beat(socket, &mut join).await?,
                 () = sleep_until(deadline.unwrap_or(beat_at)), if deadline.is_some() => {
                     return Err(End::Lost(format!("the voice gateway did not answer for {STEP_LIMIT:?}")));
@@ -160,7 +181,9 @@ impl Call {
                     join.discovery = None;
                     let path = path.map_err(|error| End::Lost(format!("no UDP path: {error}")))?;
                     send(socket, messages::select_protocol(path.address, path.mode)).await?;
-                    join.deadline = Some(Instant::now() + STEP_LIMIT);
+                    if self.media.is_none() {
+                        join.deadline = Some(Instant::now() + STEP_LIMIT);
+                    }
                     join.path = Some(path);
                 }
                 (wish, ssrc) = untold(self.media.as_ref()), if deadline.is_none() => {
@@ -240,10 +263,9 @@ impl Call {
                 join.heartbeat = Heartbeat::new(interval_ms, Instant::now()).or(join.heartbeat.take());
             }
             Incoming::HeartbeatRequest => {
-                if let Some(heartbeat) = &mut join.heartbeat {
-                    let nonce = heartbeat.sent(Instant::now());
-                    send(socket, messages::heartbeat(nonce, self.sequence)).await?;
-                }
+                let heartbeat = join.heartbeat.as_mut();
+                let nonce = heartbeat.map_or(0, |heartbeat| heartbeat.sent(Instant::now()));
+                send(socket, messages::heartbeat(nonce, self.sequence)).await?;
             }
             Incoming::HeartbeatAck { nonce } => {
                 let heartbeat = join.heartbeat.as_mut();
@@ -252,19 +274,26 @@ impl Call {
                     context.status.set_ping(ping);
                 }
             }
-            Incoming::Ready(ready)
-                if self.media.is_none() && join.path.is_none() && join.discovery.is_none() =>
-            {
+            Incoming::Ready(ready) => {
+                // A second one moves us to another UDP server; audio goes on to the old one until op 4.
+                join.path = None;
                 join.discovery = Some(Box::pin(open_udp(ready)));
-                join.deadline = Some(Instant::now() + STEP_LIMIT);
+                if self.media.is_none() {
+                    join.deadline = Some(Instant::now() + STEP_LIMIT);
+                }
                 context.tell(VoiceEvent::Ready).await;
             }
             Incoming::SessionDescription(description) => {
-                if let Some(path) = join.path.take() {
-                    self.start_media(context, socket, path, &description).await?;
-                    join.deadline = None;
-                    retries.established(Instant::now());
+                match (self.media.is_some(), join.path.take()) {
+                    (false, Some(path)) => self.start_media(context, socket, path, &description).await?,
+                    (false, None) => {
+                        tracing::debug!(guild = %context.info.guild_id, "session description before op 1 ignored");
+                        return Ok(());
+                    }
+                    (true, path) => self.change_media(socket, path, &description).await?,
                 }
+                join.deadline = None;
+                retries.established(Instant::now());
             }
             Incoming::Resumed if self.media.is_some() => {
                 join.deadline = None;
@@ -274,11 +303,21 @@ impl Call {
                     self.tell_speaking(socket, wish, ssrc).await?;
                 }
             }
+            Incoming::Video { user, streams } => {
+                if self.sinks.announced(user, streams) {
+                    send(socket, messages::no_media_wanted(self.sinks.unwanted())).await?;
+                }
+            }
             Incoming::Dave(input) => {
+                if let Input::UserLeft(user) = input
+                    && self.sinks.left(user)
+                {
+                    send(socket, messages::no_media_wanted(self.sinks.unwanted())).await?;
+                }
                 let outputs = self.lane.push(input).map_err(restart)?;
                 self.outbox.extend(outputs);
             }
-            Incoming::Ready(_) | Incoming::Resumed | Incoming::Other => {}
+            Incoming::Resumed | Incoming::Other => {}
         }
         Ok(())
     }
@@ -291,25 +330,57 @@ impl Call {
         path: UdpPath,
         description: &SessionDescription,
     ) -> Result<(), End> {
-        let mode = Mode::from_name(&description.mode)
-            .ok_or_else(|| End::Restart(format!("unknown encryption mode {}", description.mode)))?;
+        let cipher = cipher_of(description)?;
         let ssrc = path.ssrc;
         // Discord drops connections whose first packet comes before any op 5.
         send(socket, messages::speaking(false, ssrc)).await?;
-        send(socket, messages::no_media_wanted()).await?;
+        send(socket, messages::no_media_wanted(self.sinks.unwanted())).await?;
         let handle = MediaHandle::start(
             &context.engine.pacers,
             context.source.clone(),
             path.socket,
             RtpStream::new(ssrc),
-            TransportCipher::new(mode, &description.secret_key),
+            cipher,
             context.status.counters.clone(),
         );
         self.media = Some(Media { handle, ssrc });
-        let start = Input::Start {
-            version: description.dave_protocol_version,
+        self.start_encryption(description)
+    }
+
+    /// A further op 4: another key, and after a further op 2 another UDP server. The audio goes on.
+    async fn change_media(
+        &mut self,
+        socket: &mut Socket,
+        path: Option<UdpPath>,
+        description: &SessionDescription,
+    ) -> Result<(), End> {
+        let cipher = cipher_of(description)?;
+        let Some(media) = &mut self.media else {
+            return Ok(());
         };
-        let outputs = self.lane.push(start).map_err(restart)?;
+        let mut route = None;
+        if let Some(path) = path {
+            media.ssrc = path.ssrc;
+            route = Some((path.socket, RtpStream::new(path.ssrc)));
+            let speaking = media.handle.link().speaking.wanted().speaking();
+            send(socket, messages::speaking(speaking, path.ssrc)).await?;
+            send(socket, messages::no_media_wanted(self.sinks.unwanted())).await?;
+            self.told_speaking = speaking;
+        }
+        media
+            .handle
+            .link()
+            .reroute(Box::new(Transport { cipher, route }));
+        if description.dave_protocol_version == self.described {
+            return Ok(());
+        }
+        self.start_encryption(description)
+    }
+
+    fn start_encryption(&mut self, description: &SessionDescription) -> Result<(), End> {
+        let version = description.dave_protocol_version;
+        self.described = version;
+        let outputs = self.lane.push(Input::Start { version }).map_err(restart)?;
         self.outbox.extend(outputs);
         Ok(())
     }
@@ -333,6 +404,13 @@ impl Call {
         }
         Ok(())
     }
+}
+
+/// The transport encryption of op 4.
+fn cipher_of(description: &SessionDescription) -> Result<TransportCipher, End> {
+    let mode = Mode::from_name(&description.mode)
+        .ok_or_else(|| End::Restart(format!("unknown encryption mode {}", description.mode)))?;
+    Ok(TransportCipher::new(mode, &description.secret_key))
 }
 
 async fn send(socket: &mut Socket, message: Message) -> Result<(), End> {

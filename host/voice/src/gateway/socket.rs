@@ -5,11 +5,15 @@ use std::{error::Error as _, time::Duration};
 use futures_util::SinkExt;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{
-    Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
-    tungstenite::{Message, protocol::WebSocketConfig},
+    Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config,
+    tungstenite::{
+        self, Message,
+        http::Uri,
+        protocol::WebSocketConfig,
+    },
 };
 
-use super::{tls::TlsSettings, url::gateway_url};
+use super::{dial::dial, tls::TlsSettings, url::gateway_url};
 use crate::error::VoiceError;
 
 /// A WebSocket to a voice gateway.
@@ -20,6 +24,9 @@ pub(crate) const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 /// Time the peer has to take a message off our hands.
 const SEND_LIMIT: Duration = Duration::from_secs(5);
+
+/// Port of an endpoint that names none.
+const DEFAULT_PORT: u16 = 443;
 
 /// Largest message accepted, in bytes. A welcome into a group of a thousand is about a third of this.
 const MAX_MESSAGE: usize = 1 << 20;
@@ -35,9 +42,8 @@ pub(crate) async fn open(endpoint: &str, tls: &TlsSettings) -> Result<Socket, Vo
             .read_buffer_size(4 << 10)
             .write_buffer_size(0)
             .max_write_buffer_size(MAX_MESSAGE);
-        let opened = connect_async_tls_with_config(url, Some(config), true, Some(connector)).await;
-        opened
-            .map(|(socket, _)| socket)
+        upgrade(&url, config, connector)
+            .await
             .map_err(|error| VoiceError::Connect {
                 endpoint: endpoint.to_owned(),
                 why: error
@@ -50,6 +56,22 @@ pub(crate) async fn open(endpoint: &str, tls: &TlsSettings) -> Result<Socket, Vo
         limit: CONNECT_LIMIT,
     };
     timeout(CONNECT_LIMIT, connect).await.map_err(too_late)?
+}
+
+async fn upgrade(
+    url: &str,
+    config: WebSocketConfig,
+    connector: Connector,
+) -> Result<Socket, tungstenite::Error> {
+    let uri: Uri = url.parse()?;
+    let host = uri
+        .host()
+        .ok_or(tungstenite::error::UrlError::NoHostName)?
+        .to_owned();
+    let stream = dial(&host, uri.port_u16().unwrap_or(DEFAULT_PORT)).await?;
+    client_async_tls_with_config(uri, stream, Some(config), Some(connector))
+        .await
+        .map(|(socket, _)| socket)
 }
 
 /// Sends one message; the text of the error says why the connection is lost.

@@ -105,7 +105,7 @@ impl Drop for ClosedOnDrop {
 pub(crate) async fn run(context: Context, socket: Socket, mut close: oneshot::Receiver<()>) {
     let _closed = ClosedOnDrop(Arc::clone(&context.status));
     let mut call = Call::new(&context);
-    let mut retries = Retries::default();
+    let mut retries = Retries::new(Instant::now());
     let mut next = Some((socket, Entry::Identify));
     while let Some((mut socket, entry)) = next.take() {
         if matches!(entry, Entry::Identify) {
@@ -144,7 +144,7 @@ async fn reconnect(
             End::Lost(why) => (ABNORMAL, why, false, Reaction::Resume),
             End::Restart(why) => (ABNORMAL, why, false, Reaction::Identify),
         };
-        let (pause, entry) = match retries.lost(reaction, call.is_resumable(), Instant::now()) {
+        let (pause, entry) = match retries.lost(reaction, by_remote, call.is_resumable(), Instant::now()) {
             Retry::Resume(pause) => (pause, Entry::Resume),
             Retry::Identify(pause) => (pause, Entry::Identify),
             Retry::GiveUp => {

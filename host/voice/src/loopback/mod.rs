@@ -1,5 +1,6 @@
 //! Whole connections against a voice server on the loopback interface, over real TLS and UDP.
 
+mod changes;
 mod encrypted;
 mod server;
 

@@ -119,17 +119,43 @@ impl Server {
         }
     }
 
+    /// Answers the IP discovery of `ssrc`; audio of others is passed over. Returns where it came from.
+    pub(super) async fn answer_discovery(&self, ssrc: u32) -> SocketAddr {
+        loop {
+            let (mut datagram, from) = self.datagram(74).await;
+            if datagram.len() != 74 || datagram[..4] != [0, 1, 0, 70] || datagram[4..8] != ssrc.to_be_bytes() {
+                continue;
+            }
+            datagram[1] = 2;
+            datagram[8..17].copy_from_slice(b"127.0.0.1");
+            datagram[72..].copy_from_slice(&from.port().to_be_bytes());
+            self.udp.send_to(&datagram, from).await.unwrap();
+            return from;
+        }
+    }
+
     /// The next audio packet: header fields and what the transport encryption held.
     pub(super) async fn audio(&self, mode: Mode) -> Audio {
+        self.audio_under(mode, &[KEY], SSRC).await
+    }
+
+    /// The same with the first of these keys that opens it.
+    pub(super) async fn audio_under(&self, mode: Mode, keys: &[[u8; 32]], ssrc: u32) -> Audio {
         let (packet, _) = self.datagram(32).await;
         let word = |at: usize| u32::from_be_bytes(packet[at..at + 4].try_into().unwrap());
         assert_eq!(packet[..2], [0x80, 0x78]);
-        assert_eq!(word(8), SSRC);
+        assert_eq!(word(8), ssrc);
+        let opened = keys
+            .iter()
+            .enumerate()
+            .find_map(|(at, key)| Some((at, open(mode, key, &packet)?)));
+        let (key, payload) = opened.expect("it authenticates");
         Audio {
             sequence: u16::from_be_bytes([packet[2], packet[3]]),
             timestamp: word(4),
             nonce: word(packet.len() - 4),
-            payload: open(mode, &KEY, &packet).expect("it authenticates"),
+            key,
+            payload,
         }
     }
 }
@@ -140,6 +166,8 @@ pub(super) struct Audio {
     pub(super) sequence: u16,
     pub(super) timestamp: u32,
     pub(super) nonce: u32,
+    /// Which of the keys opened it.
+    pub(super) key: usize,
     pub(super) payload: Vec<u8>,
 }
 
@@ -207,12 +235,7 @@ impl Peer {
             "modes": ["xsalsa20_poly1305", mode], "heartbeat_interval": 1}}),
         )
         .await;
-        let (mut datagram, from) = server.datagram(74).await;
-        assert_eq!(datagram[4..8], SSRC.to_be_bytes());
-        datagram[1] = 2;
-        datagram[8..17].copy_from_slice(b"127.0.0.1");
-        datagram[72..].copy_from_slice(&from.port().to_be_bytes());
-        server.udp.send_to(&datagram, from).await.unwrap();
+        let from = server.answer_discovery(SSRC).await;
         let select = self.expect(1).await;
         let expected = json!({"address": "127.0.0.1", "port": from.port(), "mode": mode});
         assert_eq!(select, json!({"protocol": "udp", "data": expected}));

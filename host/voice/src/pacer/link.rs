@@ -2,6 +2,7 @@
 //!
 //! The task posts into a mailbox the pacer only tries to open; the pacer answers with atomics and a waker.
 
+use std::net::UdpSocket;
 use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicU32, Ordering},
@@ -11,7 +12,11 @@ use std::task::{Context, Poll};
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 
-use crate::{counters::VoiceCounters, dave::encryptor::FrameEncryptor};
+use crate::{
+    counters::VoiceCounters,
+    dave::encryptor::FrameEncryptor,
+    udp::{crypto::TransportCipher, rtp::RtpStream},
+};
 
 /// How the packets of the source are to be protected end to end.
 pub(crate) enum Protection {
@@ -21,6 +26,13 @@ pub(crate) enum Protection {
     Plain,
     /// Encrypted with the key of an epoch.
     Sealed(Box<FrameEncryptor>),
+}
+
+/// What a stream sends with from its next packet on; the pacer leaves what it had before in the same place.
+pub(crate) struct Transport {
+    pub(crate) cipher: TransportCipher,
+    /// Another socket and stream, when the voice server moved us.
+    pub(crate) route: Option<(UdpSocket, RtpStream)>,
 }
 
 /// How a stream ends.
@@ -36,6 +48,9 @@ pub(crate) enum Stop {
 #[derive(Default)]
 pub(crate) struct Mail {
     pub(super) protection: Option<Protection>,
+    pub(super) transport: Option<Box<Transport>>,
+    /// The transport the pacer is done with, left here so that it is freed by the control plane.
+    pub(super) retired_transport: Option<Box<Transport>>,
     pub(super) stop: Option<Stop>,
     /// An encryptor the pacer is done with, left here so that it is freed by the control plane.
     pub(super) retired: Option<Box<FrameEncryptor>>,
@@ -64,6 +79,19 @@ impl MediaLink {
         let mut mail = self.mail.lock();
         mail.protection = Some(protection);
         mail.retired = None;
+        self.unread.store(true, Ordering::Release);
+    }
+
+    /// Changes key or route from the stream's next slot on.
+    pub(crate) fn reroute(&self, transport: Box<Transport>) {
+        let mut mail = self.mail.lock();
+        // A route not taken yet stays the one to take when only the key changes again.
+        let mut transport = transport;
+        if transport.route.is_none() {
+            transport.route = mail.transport.take().and_then(|unread| unread.route);
+        }
+        mail.transport = Some(transport);
+        mail.retired_transport = None;
         self.unread.store(true, Ordering::Release);
     }
 

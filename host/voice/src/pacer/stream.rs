@@ -202,6 +202,15 @@ impl Stream {
         let link = Arc::clone(&self.link);
         link.read_mail(|mail| {
             self.stop = mail.stop.take().or(self.stop);
+            if let Some(mut transport) = mail.transport.take() {
+                transport.cipher.follow(&self.cipher);
+                std::mem::swap(&mut self.cipher, &mut transport.cipher);
+                if let Some((socket, rtp)) = &mut transport.route {
+                    std::mem::swap(&mut self.socket, socket);
+                    std::mem::swap(&mut self.rtp, rtp);
+                }
+                mail.retired_transport = Some(transport);
+            }
             match mail.protection.take() {
                 None => {}
                 Some(Protection::Hold { slots }) => self.end_to_end = EndToEnd::Hold { slots },

@@ -81,6 +81,8 @@ pub(crate) enum SealError {
 /// Seals the packets of one connection.
 pub(crate) struct TransportCipher {
     cipher: Cipher,
+    mode: Mode,
+    key: [u8; KEY_BYTES],
     /// Next counter value; wraps.
     counter: u32,
     /// Values left before the counter would repeat.
@@ -102,8 +104,18 @@ impl TransportCipher {
         };
         Self {
             cipher,
+            mode,
+            key: *key,
             counter,
             left: 1 << 32,
+        }
+    }
+
+    /// Counts on where `previous` stopped, so that no nonce comes twice even when a key comes back.
+    pub(crate) fn follow(&mut self, previous: &Self) {
+        self.counter = previous.counter;
+        if self.mode == previous.mode && self.key == previous.key {
+            self.left = previous.left;
         }
     }
 
