@@ -85,7 +85,10 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let good = listener.local_addr().unwrap();
         let refused = "127.0.0.1:1".parse().unwrap();
-        assert_eq!(connect(&[refused, good]).await.unwrap().peer_addr().unwrap(), good);
+        assert_eq!(
+            connect(&[refused, good]).await.unwrap().peer_addr().unwrap(),
+            good
+        );
         assert!(connect(&[good, refused]).await.is_ok());
         let error = connect(&[refused]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);

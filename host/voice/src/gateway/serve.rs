@@ -367,10 +367,7 @@ impl Call {
             send(socket, messages::no_media_wanted(self.sinks.unwanted())).await?;
             self.told_speaking = speaking;
         }
-        media
-            .handle
-            .link()
-            .reroute(Box::new(Transport { cipher, route }));
+        media.handle.link().reroute(Box::new(Transport { cipher, route }));
         if description.dave_protocol_version == self.described {
             return Ok(());
         }

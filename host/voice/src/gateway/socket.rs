@@ -6,11 +6,7 @@ use futures_util::SinkExt;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{
     Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config,
-    tungstenite::{
-        self, Message,
-        http::Uri,
-        protocol::WebSocketConfig,
-    },
+    tungstenite::{self, Message, http::Uri, protocol::WebSocketConfig},
 };
 
 use super::{dial::dial, tls::TlsSettings, url::gateway_url};

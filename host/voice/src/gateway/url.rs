@@ -28,7 +28,9 @@ pub(crate) fn gateway_url(endpoint: &str) -> Result<String, VoiceError> {
     }
     let in_path = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/%".contains(&byte);
     if !path.bytes().all(in_path) {
-        return Err(refuse("its path has characters that are neither letters, digits nor -._~/%"));
+        return Err(refuse(
+            "its path has characters that are neither letters, digits nor -._~/%",
+        ));
     }
     Ok(format!("wss://{endpoint}/?v={VERSION}"))
 }

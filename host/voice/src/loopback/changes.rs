@@ -105,8 +105,10 @@ async fn a_heartbeat_can_be_demanded_before_hello() {
 async fn cameras_of_others_are_not_wanted() {
     let server = Server::start().await;
     let (_client, mut peer) = Client::join(&server, AES).await;
-    let streams = json!([{"type": "video", "rid": "100", "ssrc": 51}, {"type": "video", "rid": "50", "ssrc": 53}]);
-    let video = json!({"user_id": "9", "audio_ssrc": 50, "video_ssrc": 51, "rtx_ssrc": 52, "streams": streams});
+    let streams =
+        json!([{"type": "video", "rid": "100", "ssrc": 51}, {"type": "video", "rid": "50", "ssrc": 53}]);
+    let video =
+        json!({"user_id": "9", "audio_ssrc": 50, "video_ssrc": 51, "rtx_ssrc": 52, "streams": streams});
     peer.send(json!({"op": 12, "d": video})).await;
     assert_eq!(peer.expect(15).await, json!({"any": 0, "51": 0, "53": 0}));
     peer.send(json!({"op": 13, "d": {"user_id": "9"}})).await;

@@ -123,7 +123,8 @@ impl Server {
     pub(super) async fn answer_discovery(&self, ssrc: u32) -> SocketAddr {
         loop {
             let (mut datagram, from) = self.datagram(74).await;
-            if datagram.len() != 74 || datagram[..4] != [0, 1, 0, 70] || datagram[4..8] != ssrc.to_be_bytes() {
+            if datagram.len() != 74 || datagram[..4] != [0, 1, 0, 70] || datagram[4..8] != ssrc.to_be_bytes()
+            {
                 continue;
             }
             datagram[1] = 2;
