@@ -13,6 +13,7 @@ use crate::{
     info::VoiceInfo,
     pacer::PacerPool,
     source::SharedSource,
+    totals::{Lateness, Ledger, VoiceTotals},
 };
 
 /// Size of an engine.
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) pacers: PacerPool,
     pub(crate) mls: Arc<MlsPool>,
     pub(crate) tls: TlsSettings,
+    ledger: Ledger,
 }
 
 /// Opens voice connections and sends for them. Cheap to clone.
@@ -63,7 +65,12 @@ impl VoiceEngine {
         let pacers = PacerPool::start(config.pacers)?;
         let mls = Arc::new(MlsPool::start(config.mls_threads)?);
         Ok(Self {
-            shared: Arc::new(Shared { pacers, mls, tls }),
+            shared: Arc::new(Shared {
+                pacers,
+                mls,
+                tls,
+                ledger: Ledger::default(),
+            }),
         })
     }
 
@@ -84,6 +91,7 @@ impl VoiceEngine {
         let socket = socket::open(&info.endpoint, &self.shared.tls).await?;
         let status = Arc::<Status>::default();
         status.set_open(true);
+        self.shared.ledger.register(Arc::clone(&status.counters));
         let context = Context {
             info,
             engine: Arc::clone(&self.shared),
@@ -92,5 +100,15 @@ impl VoiceEngine {
             status: Arc::clone(&status),
         };
         Ok(VoiceConnection::start(context, socket, status))
+    }
+
+    /// What all connections did together so far, those that have ended included.
+    pub fn totals(&self) -> VoiceTotals {
+        self.shared.ledger.totals()
+    }
+
+    /// How late the slots of all connections were run so far.
+    pub fn lateness(&self) -> Lateness {
+        self.shared.pacers.lateness()
     }
 }

@@ -23,6 +23,7 @@ mod info;
 mod loopback;
 mod pacer;
 mod source;
+mod totals;
 mod udp;
 
 pub use connection::VoiceConnection;
@@ -32,3 +33,4 @@ pub use error::VoiceError;
 pub use event::VoiceEvent;
 pub use info::VoiceInfo;
 pub use source::{FrameSource, MAX_PACKET, SharedSource};
+pub use totals::{LATENESS_BOUNDS_US, Lateness, VoiceTotals};

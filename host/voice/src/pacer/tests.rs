@@ -114,7 +114,7 @@ struct Drive {
 
 impl Drive {
     fn new(streams: impl IntoIterator<Item = Box<Stream>>) -> Self {
-        let mut wheel = Wheel::new(Duration::ZERO);
+        let mut wheel = Wheel::new(Duration::ZERO, Arc::default());
         for stream in streams {
             wheel.insert(stream, Duration::ZERO);
         }
@@ -366,7 +366,7 @@ fn an_unreachable_receiver_costs_frames_and_nothing_else() {
 #[test]
 fn many_streams_spread_over_the_slots() {
     let benches: Vec<_> = (0..160).map(|_| Bench::new(0)).collect();
-    let mut wheel = Wheel::new(Duration::ZERO);
+    let mut wheel = Wheel::new(Duration::ZERO, Arc::default());
     for (_, stream) in benches {
         wheel.insert(stream, Duration::ZERO);
     }

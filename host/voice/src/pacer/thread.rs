@@ -16,7 +16,10 @@ use super::{
     stream::Stream,
     wheel::Wheel,
 };
-use crate::error::VoiceError;
+use crate::{
+    error::VoiceError,
+    totals::{Lateness, LatenessHistogram},
+};
 
 /// What the control plane and one pacer thread share.
 #[derive(Default)]
@@ -31,6 +34,8 @@ pub(super) struct Inbox {
     quit: AtomicBool,
     /// Streams handed to this thread and not yet ended.
     load: AtomicUsize,
+    /// How late the thread runs its slots.
+    lateness: Arc<LatenessHistogram>,
 }
 
 impl Inbox {
@@ -72,6 +77,15 @@ impl PacerPool {
         Ok(pool)
     }
 
+    /// How late the slots of all threads were run.
+    pub(crate) fn lateness(&self) -> Lateness {
+        let mut lateness = Lateness::default();
+        for (inbox, _) in &self.threads {
+            lateness.add(&inbox.lateness);
+        }
+        lateness
+    }
+
     /// Hands a stream to the thread with the fewest.
     pub(crate) fn add(&self, stream: Box<Stream>) {
         let least = self
@@ -98,7 +112,7 @@ impl Drop for PacerPool {
 ///
 /// Allocates only when a stream is added to a slot that has to grow; never while it sends.
 pub(super) fn run(inbox: &Inbox, phase: Duration, mut clock: impl Clock) {
-    let mut wheel = Wheel::new(phase);
+    let mut wheel = Wheel::new(phase, Arc::clone(&inbox.lateness));
     let mut arrivals = Vec::new();
     loop {
         if inbox.news.load(Ordering::Acquire) {

@@ -1,10 +1,12 @@
 //! The streams of one pacer thread, spread over the slots of the 20 ms grid.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock::{FRAME, SLOT_STEP, SLOTS, next_on_grid};
 use super::stream::{Ran, Scratch, Stream};
 use crate::counters::VoiceCounters;
+use crate::totals::LatenessHistogram;
 
 /// A slot run later than this counts as late.
 const LATE: Duration = Duration::from_millis(5);
@@ -39,11 +41,13 @@ struct Slot {
 pub(crate) struct Wheel {
     slots: Vec<Slot>,
     scratch: Scratch,
+    lateness: Arc<LatenessHistogram>,
 }
 
 impl Wheel {
-    /// An empty wheel whose grid is shifted by `phase`, so that threads do not all wake at once.
-    pub(crate) fn new(phase: Duration) -> Self {
+    /// An empty wheel whose grid is shifted by `phase`, so that threads do not all wake at once, and which
+    /// notes in `lateness` how late it is run.
+    pub(crate) fn new(phase: Duration, lateness: Arc<LatenessHistogram>) -> Self {
         let slot = |index| Slot {
             streams: Vec::with_capacity(INITIAL_CAPACITY),
             offset: phase + SLOT_STEP * index,
@@ -53,6 +57,7 @@ impl Wheel {
         Self {
             slots: (0..SLOTS).map(slot).collect(),
             scratch: Scratch::new(),
+            lateness,
         }
     }
 
@@ -86,7 +91,11 @@ impl Wheel {
             .filter(|slot| !slot.streams.is_empty())
             .min_by_key(|slot| slot.run_at);
         match next {
-            Some(slot) if slot.run_at <= now => slot.run(now, &mut self.scratch),
+            Some(slot) if slot.run_at <= now => {
+                let behind = now.saturating_sub(slot.due);
+                self.lateness.record(behind, slot.streams.len() as u64);
+                slot.run(now, behind, &mut self.scratch)
+            }
             _ => 0,
         }
     }
@@ -101,8 +110,7 @@ fn preferred(lengths: impl Iterator<Item = usize> + Clone) -> Option<usize> {
 }
 
 impl Slot {
-    fn run(&mut self, now: Duration, scratch: &mut Scratch) -> usize {
-        let behind = now.saturating_sub(self.due);
+    fn run(&mut self, now: Duration, behind: Duration, scratch: &mut Scratch) -> usize {
         let mut lost = 0;
         if behind > FRAME * MAX_FRAMES_BEHIND {
             lost = (behind.as_nanos() / FRAME.as_nanos()) as u64;
