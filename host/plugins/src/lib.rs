@@ -6,6 +6,7 @@
 //! wrong becomes a [`Failure`](lavalink_plugin_api::Failure) and never takes the node with it (short of a crash of the
 //! process itself, which native code can always cause).
 
+mod call;
 mod discovery;
 mod error;
 mod guard;
@@ -15,6 +16,7 @@ mod plugins;
 mod registry;
 mod resolution;
 
+pub use call::{CallOutcome, CallReport};
 pub use error::{LoadError, LoadReport};
 pub use guard::GuardLimits;
 pub use manifest::{Manifest, ManifestError};

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use lavalink_plugin_api::{Details, Failure, Host, Loaded, Media, Severity, Track};
 
+use crate::call::{CallOutcome, CallReport};
 use crate::discovery;
 use crate::error::{LoadError, LoadReport};
 use crate::guard::{Guard, GuardLimits};
@@ -23,6 +24,11 @@ const UNKNOWN_TITLE: &str = "Unknown title";
 pub trait HostFactory: Send + Sync {
     /// The host for one call of `plugin`. What it does for the plugin has to end by `deadline`.
     fn host_for(&self, plugin: &str, deadline: Instant) -> Arc<dyn Host>;
+
+    /// Told after each call of a source, for metrics. Must be quick.
+    fn called(&self, report: &CallReport<'_>) {
+        let _nobody_counts = report;
+    }
 }
 
 /// What to load and how far to trust it.
@@ -229,12 +235,25 @@ impl Plugins {
         end: Instant,
     ) -> Result<Loaded, Failure> {
         let deadline = end.min(Instant::now() + self.limits.load);
-        let Registered { source, guard, .. } = registered.clone();
+        let Registered {
+            source,
+            guard,
+            descriptor,
+        } = registered.clone();
         let host = self.factory.host_for(guard.plugin(), deadline);
         let identifier = identifier.to_owned();
-        guard
+        let begun = Instant::now();
+        let answer = guard
             .call("load", deadline, move || source.load(&*host, &identifier))
-            .await
+            .await;
+        self.factory.called(&CallReport {
+            plugin: guard.plugin(),
+            source: &descriptor.name,
+            call: "load",
+            outcome: CallOutcome::of_load(&answer),
+            elapsed: begun.elapsed(),
+        });
+        answer
     }
 
     /// Checks the source-specific tail of an encoded track of format version `version`. `None` when no such source is
@@ -287,15 +306,25 @@ impl Plugins {
     }
 
     async fn open_once(&self, source: &str, track: Track, position: Duration) -> Result<Media, Failure> {
-        let Some(Registered { source, guard, .. }) = self.registry.get(source).cloned() else {
-            return Err(Failure::common(format!("The source {source} is not available."))
+        let name = source;
+        let Some(Registered { source, guard, .. }) = self.registry.get(name).cloned() else {
+            return Err(Failure::common(format!("The source {name} is not available."))
                 .because("no loaded plugin offers it, or it is switched off"));
         };
         let deadline = Instant::now() + self.limits.open;
         let host = self.factory.host_for(guard.plugin(), deadline);
-        guard
+        let begun = Instant::now();
+        let answer = guard
             .call("open", deadline, move || source.open(&*host, &track, position))
-            .await
+            .await;
+        self.factory.called(&CallReport {
+            plugin: guard.plugin(),
+            source: name,
+            call: "open",
+            outcome: CallOutcome::of_open(&answer),
+            elapsed: begun.elapsed(),
+        });
+        answer
     }
 }
 

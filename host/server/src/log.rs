@@ -10,6 +10,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::LoggingConfig;
 use crate::log_writer::{self, LogGuard};
+use crate::metrics::LogLines;
 
 /// Targets that `logging.level.lavalink` speaks for: the crates of this project and what it logs under Java's names.
 const OWN_TARGETS: &[&str] = &[
@@ -44,6 +45,7 @@ pub fn start(config: &LoggingConfig) -> io::Result<LogGuard> {
         .with(filter)
         .with(filter_fn(keeps_secrets))
         .with(lines)
+        .with(LogLines)
         .try_init();
     Ok(guard)
 }

@@ -10,6 +10,7 @@ mod load;
 mod log;
 mod log_writer;
 mod media;
+mod metrics;
 mod node;
 mod open_files;
 mod player;

@@ -9,6 +9,7 @@ use lavalink_voice::{VoiceConfig, VoiceEngine};
 
 use crate::config::{Config, Resampling};
 use crate::media::Opener;
+use crate::metrics::Metrics;
 
 /// Encoded frames kept ahead per player: 60 ms, so that volume and filters act at once.
 const QUEUE_FRAMES: usize = 3;
@@ -21,17 +22,20 @@ pub struct Services {
     pub plugins: Plugins,
     /// Opens media.
     pub opener: Opener,
+    /// What happened so far, in figures.
+    pub metrics: Arc<Metrics>,
     audio: OnceLock<Result<Engine, Failure>>,
     voice: OnceLock<Result<VoiceEngine, Failure>>,
 }
 
 impl Services {
     /// Services whose engines are not started yet.
-    pub fn new(config: Arc<Config>, plugins: Plugins, opener: Opener) -> Self {
+    pub fn new(config: Arc<Config>, plugins: Plugins, opener: Opener, metrics: Arc<Metrics>) -> Self {
         Self {
             config,
             plugins,
             opener,
+            metrics,
             audio: OnceLock::new(),
             voice: OnceLock::new(),
         }
@@ -74,6 +78,11 @@ impl Services {
                 .map_err(|error| Failure::fault("The voice engine cannot be started.").because(error))
         };
         self.voice.get_or_init(start).as_ref().map_err(Clone::clone)
+    }
+
+    /// The voice engine, if something has needed it already.
+    pub fn started_voice(&self) -> Option<&VoiceEngine> {
+        self.voice.get()?.as_ref().ok()
     }
 }
 

@@ -18,6 +18,7 @@ use crate::client::LazyClient;
 use crate::clock;
 use crate::config::Config;
 use crate::media::Opener;
+use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::open_files;
 use crate::plugin_host::NodeHosts;
@@ -38,15 +39,20 @@ const FEW_FILES: u64 = 4096;
 pub async fn run(config: Config) -> anyhow::Result<()> {
     announce(&config);
     raise_open_files();
+    if config.metrics.enabled {
+        rest::check_metrics_path(&config.metrics.endpoint).map_err(anyhow::Error::msg)?;
+    }
     let config = Arc::new(config);
     let runtime = Handle::current();
     let client = Arc::new(LazyClient::new(&config.outgoing));
-    let plugins = load_plugins(&config, &client, &runtime);
+    let metrics = Arc::new(Metrics::new().context("cannot set up the metrics")?);
+    let plugins = load_plugins(&config, &client, &runtime, &metrics);
     let opener = Opener::new(client, runtime);
     let node = Arc::new(Node::new(Arc::new(Services::new(
         Arc::clone(&config),
         plugins,
         opener,
+        metrics,
     ))));
     let address = SocketAddr::new(config.address, config.port);
     let listener = TcpListener::bind(address).await.with_context(|| {
@@ -128,8 +134,18 @@ fn raise_open_files() {
     }
 }
 
-fn load_plugins(config: &Arc<Config>, client: &Arc<LazyClient>, runtime: &Handle) -> Plugins {
-    let hosts = NodeHosts::new(Arc::clone(config), Arc::clone(client), runtime.clone());
+fn load_plugins(
+    config: &Arc<Config>,
+    client: &Arc<LazyClient>,
+    runtime: &Handle,
+    metrics: &Arc<Metrics>,
+) -> Plugins {
+    let hosts = NodeHosts::new(
+        Arc::clone(config),
+        Arc::clone(client),
+        runtime.clone(),
+        Arc::clone(metrics),
+    );
     let enabled = Arc::clone(config);
     let options = LoadOptions {
         dirs: plugin_directories(config),

@@ -36,7 +36,6 @@ pub struct Config {
     #[allow(dead_code)] // Until the route planner lands.
     pub rate_limit: Option<RateLimitConfig>,
     /// The metrics endpoint.
-    #[allow(dead_code)] // Until the endpoint lands.
     pub metrics: MetricsConfig,
     /// Log levels and request log.
     pub logging: LoggingConfig,

@@ -1,6 +1,7 @@
 //! The player's voice connection: opening, replacing, losing and closing it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use lavalink_protocol::events::Event;
@@ -87,6 +88,7 @@ impl PlayerTask {
                 Err(_) => Err(format!("no answer within {CONNECT_DEADLINE:?}")),
             }
         });
+        self.shared.is_connecting.store(true, Relaxed);
         self.connecting = Some(Connecting {
             target,
             attempt: Some(attempt),
@@ -100,6 +102,7 @@ impl PlayerTask {
         let Some(connecting) = self.connecting.take() else {
             return;
         };
+        self.shared.is_connecting.store(false, Relaxed);
         let answer = match outcome {
             Ok(connection) => {
                 *self.shared.connection.lock() = Some(connection);

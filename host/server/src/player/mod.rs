@@ -16,3 +16,4 @@ mod view;
 pub use command::{Applied, Controls, Play, TrackIntent, VoiceTarget};
 pub use handle::{Destroyed, PlayerHandle};
 pub use track::{LoadedTrack, plugin_info};
+pub use view::VoicePhase;

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use super::frames::{Frames, Pulled};
 use super::track_clock::TrackClock;
 use crate::clock::{monotonic_ms, unix_ms};
-use crate::stats::FrameCounter;
+use crate::stats::{FrameCounter, count_nulled};
 
 /// Commands waiting for the pacer; the task applies them itself when the pacer does not come.
 const RING: usize = 4;
@@ -91,7 +91,12 @@ impl<F: Frames> PlayerSource<F> {
                     return Some(len);
                 }
             }
-            Pulled::Empty => return None,
+            Pulled::Empty => {
+                if playing.clock.frames() > 0 {
+                    count_nulled();
+                }
+                return None;
+            }
             Pulled::Ended => playing.clock.ended(),
         }
         playing.is_over = true;

@@ -1,7 +1,7 @@
 //! What everybody may see of a player without asking its task.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use lavalink_protocol::filters::Filters;
 use lavalink_protocol::ids::GuildId;
@@ -65,6 +65,21 @@ pub struct PlayerShared {
     pub view: Mutex<View>,
     /// The voice connection. The task takes it out to close it.
     pub connection: Mutex<Option<VoiceConnection>>,
+    /// Whether a connection is being opened.
+    pub is_connecting: AtomicBool,
+}
+
+/// Where a player's voice connection stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VoicePhase {
+    /// Never wanted, or given up.
+    None,
+    /// The gateway is being opened.
+    Connecting,
+    /// The gateway's socket is open.
+    Connected,
+    /// The socket was lost: it is being restored, or was closed by Discord.
+    Lost,
 }
 
 impl PlayerShared {
@@ -81,6 +96,7 @@ impl PlayerShared {
             source,
             view: Mutex::new(view),
             connection: Mutex::new(None),
+            is_connecting: AtomicBool::new(false),
         }
     }
 
@@ -100,6 +116,18 @@ impl PlayerShared {
             .lock()
             .as_ref()
             .is_some_and(VoiceConnection::is_open)
+    }
+
+    /// Where the voice connection stands.
+    pub fn voice_phase(&self) -> VoicePhase {
+        if self.is_connecting.load(Relaxed) {
+            return VoicePhase::Connecting;
+        }
+        match &*self.connection.lock() {
+            Some(connection) if connection.is_open() => VoicePhase::Connected,
+            Some(_) => VoicePhase::Lost,
+            None => VoicePhase::None,
+        }
     }
 
     /// `state` of playerUpdate and of the player object.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use lavalink_audio::{Probed, ProbedAudio};
 use lavalink_net::{NetError, ReaderConfig, Request};
 use lavalink_plugin_api::{Failure, Host, HttpRequest, HttpResponse, Level, Media, Probe};
-use lavalink_plugins::HostFactory;
+use lavalink_plugins::{CallReport, HostFactory};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
@@ -22,6 +22,7 @@ use crate::client::LazyClient;
 use crate::clock;
 use crate::config::Config;
 use crate::media::{Opener, ProbeInput, net_request};
+use crate::metrics::Metrics;
 
 /// Most bytes of a body when the plugin gives no bound of its own.
 const DEFAULT_BODY_BYTES: u64 = 64 * 1024 * 1024;
@@ -37,11 +38,12 @@ pub struct NodeHosts {
     opener: Opener,
     runtime: Handle,
     cache: Arc<Cache>,
+    metrics: Arc<Metrics>,
 }
 
 impl NodeHosts {
     /// Hosts whose requests run on `runtime`.
-    pub fn new(config: Arc<Config>, client: Arc<LazyClient>, runtime: Handle) -> Self {
+    pub fn new(config: Arc<Config>, client: Arc<LazyClient>, runtime: Handle, metrics: Arc<Metrics>) -> Self {
         let opener = Opener::new(Arc::clone(&client), runtime.clone());
         Self {
             config,
@@ -49,6 +51,7 @@ impl NodeHosts {
             opener,
             runtime,
             cache: Arc::new(Cache::default()),
+            metrics,
         }
     }
 }
@@ -68,6 +71,10 @@ impl HostFactory for NodeHosts {
                 is_over: AtomicBool::new(false),
             }),
         })
+    }
+
+    fn called(&self, report: &CallReport<'_>) {
+        self.metrics.called(report);
     }
 }
 

@@ -5,6 +5,7 @@ mod auth;
 mod body;
 mod errors;
 mod info;
+mod metrics;
 mod paths;
 mod players;
 mod query;
@@ -24,6 +25,7 @@ use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, any, get, patch, post};
 
 pub use errors::ApiError;
+pub use metrics::check_path as check_metrics_path;
 pub use request_log::Peer;
 
 use crate::node::Node;
@@ -36,7 +38,18 @@ pub fn router(node: Arc<Node>) -> Router {
             .options(move || std::future::ready(options(allow)))
             .route_layer(from_fn_with_state(Arc::clone(&node), auth::check))
     };
-    Router::new()
+    let mut router = Router::new();
+    let metrics = &node.config.metrics;
+    if metrics.enabled {
+        // As in Java the page is open to all once its path is configured, and guarded at the path it has otherwise.
+        let page = get(metrics::page);
+        router = if metrics.is_endpoint_open {
+            router.route(&metrics.endpoint, page)
+        } else {
+            router.route(&metrics.endpoint, guarded(page, "GET,HEAD,OPTIONS"))
+        };
+    }
+    router
         .route("/version", guarded(get(info::version), "GET,HEAD,OPTIONS"))
         .route("/v4/info", guarded(get(info::info), "GET,HEAD,OPTIONS"))
         .route("/v4/stats", guarded(get(info::stats), "GET,HEAD,OPTIONS"))

@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -37,6 +38,9 @@ pub async fn frame(State(node): State<Arc<Node>>, mut request: Request, next: Ne
     if !is_target_allowed(&request) {
         return with_version(StatusCode::BAD_REQUEST.into_response());
     }
+    let begun = Instant::now();
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let config = &node.config.logging.request;
     let payload = Payload::default();
     let line = config.enabled.then(|| line(config, &request));
@@ -59,6 +63,13 @@ pub async fn frame(State(node): State<Arc<Node>>, mut request: Request, next: Ne
         append_payload(&mut line, &payload, config.max_payload_length);
         tracing::info!(target: "lavalink::request", "{line}");
     }
+    let route = route.as_ref().map(MatchedPath::as_str);
+    node.services.metrics.answered(
+        method.as_str(),
+        route,
+        response.status().as_u16(),
+        begun.elapsed(),
+    );
     with_version(response)
 }
 

@@ -62,6 +62,19 @@ impl Registry {
         self.sessions.lock().connected.values().cloned().collect()
     }
 
+    /// All sessions, those that wait to be resumed included.
+    pub fn all(&self) -> Vec<Arc<Session>> {
+        let sessions = self.sessions.lock();
+        let waiting = sessions.waiting.values().map(|waiting| &waiting.session);
+        sessions.connected.values().chain(waiting).cloned().collect()
+    }
+
+    /// How many sessions are connected, and how many wait to be resumed.
+    pub fn counts(&self) -> (usize, usize) {
+        let sessions = self.sessions.lock();
+        (sessions.connected.len(), sessions.waiting.len())
+    }
+
     /// The waiting session `wanted`, if it belongs to the same user, else a new one. Neither is connected yet:
     /// [`Self::attach`] follows, or [`Self::detach`] when the socket does not come about.
     pub fn claim(&self, wanted: Option<&str>, user_id: UserId) -> Claim {

@@ -3,13 +3,27 @@
 //! The pacer thread is the only writer of the minute buckets, the player's task the only writer of the start and end
 //! times; both only store atomics. The rules are section 2.6 of the protocol notes (Lavalink's audio loss counter).
 
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// Longest gap between two tracks that still counts as continuous, milliseconds.
 const MAX_GAP_MS: i64 = 100;
 const MINUTE_MS: i64 = 60_000;
 /// No such time yet.
 const NEVER: i64 = i64::MIN;
+
+/// Slots of the whole process in which a track that had begun and was not paused had no frame ready. They are rare, so
+/// that pacers may share the counter.
+static NULLED: AtomicU64 = AtomicU64::new(0);
+
+/// Counts one such slot.
+pub fn count_nulled() {
+    NULLED.fetch_add(1, Relaxed);
+}
+
+/// All such slots since the start.
+pub fn nulled_frames() -> u64 {
+    NULLED.load(Relaxed)
+}
 
 /// The counter of one player. Times are milliseconds since 1970.
 #[derive(Debug)]

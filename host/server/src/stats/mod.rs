@@ -9,7 +9,7 @@ use std::sync::Arc;
 use lavalink_protocol::stats::{FrameStats, Stats};
 
 pub use cpu::CpuMeter;
-pub use frames::FrameCounter;
+pub use frames::{FrameCounter, count_nulled, nulled_frames};
 
 use crate::clock;
 use crate::session::{Registry, Session};
