@@ -18,6 +18,8 @@ pub struct GuardLimits {
     pub resolve: Duration,
     /// Time for a source to say where a track's bytes are.
     pub open: Duration,
+    /// Time for a source to check the tails of encoded tracks.
+    pub decode: Duration,
     /// Calls one plugin may be in at once; further ones wait for their turn within their deadline.
     pub in_flight: usize,
 }
@@ -29,6 +31,7 @@ impl Default for GuardLimits {
             load: Duration::from_secs(15),
             resolve: Duration::from_secs(30),
             open: Duration::from_secs(15),
+            decode: Duration::from_secs(5),
             in_flight: 64,
         }
     }

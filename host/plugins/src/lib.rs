@@ -20,5 +20,5 @@ pub use call::{CallOutcome, CallReport};
 pub use error::{LoadError, LoadReport};
 pub use guard::GuardLimits;
 pub use manifest::{Manifest, ManifestError};
-pub use plugins::{HostFactory, LoadOptions, PluginInfo, Plugins};
+pub use plugins::{HostFactory, LoadOptions, PluginInfo, Plugins, Tail};
 pub use resolution::{Item, Resolution};

@@ -58,6 +58,15 @@ pub struct PluginInfo {
     pub sources: Vec<String>,
 }
 
+/// The part of an encoded track that only its source understands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tail {
+    /// Format version of the track.
+    pub version: u8,
+    /// The bytes.
+    pub details: Vec<u8>,
+}
+
 /// All loaded plugins.
 pub struct Plugins {
     infos: Vec<PluginInfo>,
@@ -256,25 +265,28 @@ impl Plugins {
         answer
     }
 
-    /// Checks the source-specific tail of an encoded track of format version `version`. `None` when no such source is
-    /// loaded. Synchronous, because sources promise to be quick here.
-    pub fn decode_details(
-        &self,
-        source: &str,
-        version: u8,
-        details: &[u8],
-    ) -> Option<Result<Details, Failure>> {
-        let registered = self.registry.get(source)?;
-        let decode = std::panic::AssertUnwindSafe(|| registered.source.decode_details(version, details));
-        Some(std::panic::catch_unwind(decode).unwrap_or_else(|panic| {
-            let plugin = registered.guard.plugin();
-            Err(
-                Failure::fault(format!("The plugin {plugin} panicked.")).because(format!(
-                    "`decode_details`: {}",
-                    lavalink_plugin_api::v1::panic_text(&*panic)
-                )),
-            )
-        }))
+    /// Whether this source is offered.
+    pub fn has_source(&self, source: &str) -> bool {
+        self.registry.get(source).is_some()
+    }
+
+    /// Lets a source check the tails of its encoded tracks, all in one call, and returns them in the same order.
+    ///
+    /// # Errors
+    /// The first refusal; a fault when the source is not there, panics, or does not answer in time.
+    pub async fn decode_details(&self, source: &str, tails: Vec<Tail>) -> Result<Vec<Details>, Failure> {
+        let Some(Registered { source, guard, .. }) = self.registry.get(source).cloned() else {
+            return Err(Failure::fault(format!("The source {source} is not available.")));
+        };
+        let deadline = Instant::now() + self.limits.decode;
+        guard
+            .call("decode_details", deadline, move || {
+                tails
+                    .iter()
+                    .map(|tail| source.decode_details(tail.version, &tail.details))
+                    .collect()
+            })
+            .await
     }
 
     /// Asks a source where the bytes of its track are. When it names another identifier instead, that one is looked up

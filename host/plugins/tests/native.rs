@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fixtures::{Desk, library, place, track};
 use lavalink_plugin_api::{Media, Severity};
-use lavalink_plugins::{GuardLimits, Item, LoadError, LoadOptions, LoadReport, Plugins};
+use lavalink_plugins::{GuardLimits, Item, LoadError, LoadOptions, LoadReport, Plugins, Tail};
 
 fn load(files: &[(&str, Vec<u8>)], limits: GuardLimits) -> (Plugins, Vec<LoadReport>) {
     let dir = place(files);
@@ -17,6 +17,13 @@ fn load(files: &[(&str, Vec<u8>)], limits: GuardLimits) -> (Plugins, Vec<LoadRep
         limits,
     };
     Plugins::load(options, Arc::new(Desk))
+}
+
+fn tail(details: &[u8]) -> Tail {
+    Tail {
+        version: 3,
+        details: details.to_vec(),
+    }
 }
 
 fn refusal(files: &[(&str, Vec<u8>)]) -> LoadError {
@@ -101,7 +108,7 @@ fn a_source_that_is_switched_off_is_not_offered() {
     assert_eq!(plugins.source_names(), Vec::<String>::new());
     assert_eq!(plugins.infos()[0].name, "slow");
     assert!(reports[0].result.as_ref().unwrap().sources.is_empty());
-    assert!(plugins.decode_details("slow", 3, b"").is_none());
+    assert!(!plugins.has_source("slow"));
 }
 
 #[tokio::test]
@@ -128,9 +135,17 @@ async fn the_bundled_plugins_load_and_http_is_asked_last() {
         .await
         .unwrap();
     assert_eq!(found.item, Item::Empty);
-    let details = plugins.decode_details("http", 3, b"\0\x03mp3").unwrap().unwrap();
-    assert_eq!(details.plugin_info.as_deref(), Some(r#"{"probeInfo":"mp3"}"#));
-    assert!(plugins.decode_details("local", 3, b"\0\x03xyz").unwrap().is_err());
+    let tails = vec![tail(b"\0\x03mp3"), tail(b"\0\x04flac")];
+    let details = plugins.decode_details("http", tails.clone()).await.unwrap();
+    assert_eq!(details[1].plugin_info.as_deref(), Some(r#"{"probeInfo":"flac"}"#));
+    assert!(
+        details
+            .iter()
+            .map(|details| &details.details)
+            .eq(tails.iter().map(|tail| &tail.details))
+    );
+    let tails = vec![tail(b"\0\x03mp3"), tail(b"\0\x03xyz")];
+    assert!(plugins.decode_details("local", tails).await.is_err());
 
     // A real file, through the real border, probed by the host made for tests.
     let file = tempfile::NamedTempFile::with_suffix(".mp3").unwrap();
@@ -171,7 +186,10 @@ async fn a_plugin_that_panics_is_survived_and_does_not_hide_the_others() {
         .await
         .unwrap_err();
     assert!(failure.cause.contains("open of t"), "{failure}");
-    let failure = plugins.decode_details("panicking", 3, b"").unwrap().unwrap_err();
+    let failure = plugins
+        .decode_details("panicking", vec![tail(b"")])
+        .await
+        .unwrap_err();
     assert!(failure.cause.contains("decode of version 3"), "{failure}");
 
     // The host for tests answers 404 to every request.
@@ -191,14 +209,21 @@ fn a_plugin_that_hangs_is_given_up_and_later_refused_at_once() {
     runtime.block_on(async {
         let limits = GuardLimits {
             load: Duration::from_millis(20),
+            decode: Duration::from_millis(20),
             in_flight: 2,
             ..GuardLimits::default()
         };
         let (plugins, _) = load(&[("a.so", library("lavalink_test_plugin_slow"))], limits);
-        for _ in 0..2 {
-            let failure = plugins.load_identifier("slow:x").await.unwrap_err();
-            assert!(failure.message.contains("in time"), "{failure}");
-        }
+        let failure = plugins.load_identifier("slow:x").await.unwrap_err();
+        assert!(failure.message.contains("in time"), "{failure}");
+        let failure = plugins
+            .decode_details("slow", vec![tail(b"hang")])
+            .await
+            .unwrap_err();
+        assert!(
+            failure.message.contains("in time") && failure.cause.contains("decode_details"),
+            "{failure}"
+        );
         let failure = plugins.load_identifier("slow:x").await.unwrap_err();
         assert!(failure.message.contains("does not respond"), "{failure}");
     });

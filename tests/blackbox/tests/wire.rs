@@ -214,12 +214,8 @@ async fn bad_requests_get_javas_texts() {
         (answer.status, answer.message().as_str()),
         (500, "No message available")
     );
-    let answer = rest
-        .get(&format!(
-            "/v4/decodetrack?encodedTrack={}",
-            lavalink_blackbox::client::url_encode(V2_EXAMPLE)
-        ))
-        .await;
+    let encoded = json!({"track": {"encoded": V2_EXAMPLE}});
+    let answer = rest.patch(&player, &encoded).await;
     assert_eq!(answer.status, 500, "youtube is not loaded");
     assert!(
         answer

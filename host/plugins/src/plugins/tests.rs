@@ -291,13 +291,18 @@ async fn mirrors_that_point_at_each_other_end() {
     assert!(failure.message.contains("without end"), "{failure}");
 }
 
-#[test]
-fn a_panic_while_decoding_is_a_fault() {
+#[tokio::test]
+async fn a_panic_while_decoding_is_a_fault() {
     let (plugins, _) = plugins(vec![source("a", |_| Ok(Loaded::NotMine))]);
-    let failure = plugins.decode_details("a", 3, b"").unwrap().unwrap_err();
+    let tails = vec![Tail {
+        version: 3,
+        details: Vec::new(),
+    }];
+    let failure = plugins.decode_details("a", tails).await.unwrap_err();
     assert!(
         failure.message.contains("plugin-a") && failure.cause.contains("decode in a"),
         "{failure}"
     );
-    assert!(plugins.decode_details("b", 3, b"").is_none());
+    assert!(plugins.has_source("a") && !plugins.has_source("b"));
+    assert!(plugins.decode_details("b", Vec::new()).await.is_err());
 }

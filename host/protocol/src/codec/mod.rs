@@ -1,9 +1,10 @@
 //! The base64 track string (spec section 3): an envelope with a body of big-endian fields.
 //!
-//! Versions 1 to 3 are read, version 3 is written. What a source stores after its name has no length field; since only
-//! the position follows it, it is everything between the name and the last 8 bytes, and so unknown sources survive.
+//! Versions 1 to 3 are read, version 3 is written. What a source stores after its name comes back byte for byte, whether
+//! the source is known or not (see [`Layout`]).
 
 mod base64_text;
+mod details;
 mod error;
 mod modified_utf8;
 mod reader;
@@ -13,6 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use reader::BodyReader;
 
+pub use details::{ExtendedDetails, Layout};
 pub use error::{Base64Error, DecodeError, EncodeError, TextError};
 pub use modified_utf8::{read_utf, write_utf};
 
@@ -105,7 +107,9 @@ impl EncodedTrack {
         if reader.is_short_of(size) {
             return Err(DecodeError::EndOfData { field: "body" });
         }
-        (track.details, track.position) = body.details_and_position()?;
+        let (details, position) = details::split(&track.source_name, body.rest())?;
+        track.details = details.to_vec();
+        track.position = position;
         Ok(track)
     }
 

@@ -62,12 +62,13 @@ impl<'a> BodyReader<'a> {
         }
     }
 
-    /// Splits the rest into the source's details and the position in the last 8 bytes.
-    pub(super) fn details_and_position(self) -> Result<(Vec<u8>, i64), DecodeError> {
-        let (details, position) = self
-            .rest
-            .split_last_chunk()
-            .ok_or(DecodeError::EndOfData { field: "position" })?;
-        Ok((details.to_vec(), i64::from_be_bytes(*position)))
+    /// What has not been read yet.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// How many bytes have not been read yet.
+    pub(super) fn left(&self) -> usize {
+        self.rest.len()
     }
 }

@@ -5,6 +5,7 @@ mod filters;
 mod requests;
 mod responses;
 mod tracks;
+mod vectors;
 
 use std::collections::BTreeSet;
 use std::path::Path;

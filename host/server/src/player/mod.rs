@@ -3,6 +3,7 @@
 mod abort;
 mod command;
 mod connecting;
+mod decode;
 mod feedback;
 mod frames;
 mod handle;
@@ -14,6 +15,7 @@ mod track_clock;
 mod view;
 
 pub use command::{Applied, Controls, Play, TrackIntent, VoiceTarget};
+pub use decode::{AbsentSource, decode, decode_all};
 pub use handle::{Destroyed, PlayerHandle};
 pub use track::{LoadedTrack, plugin_info};
 pub use view::VoicePhase;

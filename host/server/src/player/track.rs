@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use lavalink_plugin_api::{Failure, Track as PluginTrack, TrackInfo as PluginInfo};
-use lavalink_plugins::Plugins;
-use lavalink_protocol::codec::{DecodeError, EncodedTrack};
+use lavalink_plugin_api::{Details, Failure, Track as PluginTrack, TrackInfo as PluginInfo};
+use lavalink_protocol::codec::EncodedTrack;
 use lavalink_protocol::json::JsonObject;
 use lavalink_protocol::track::{Track, TrackInfo};
 
@@ -52,32 +51,19 @@ impl LoadedTrack {
         })
     }
 
-    /// Decodes a track string and lets its source check the part that is its own.
-    ///
-    /// # Errors
-    /// When the string is broken, or its source is not loaded or refuses it.
-    pub fn decode(text: &str, plugins: &Plugins) -> Result<Self, DecodeError> {
-        let mut encoded = EncodedTrack::decode(text)?;
-        match plugins.decode_details(&encoded.source_name, encoded.version, &encoded.details) {
-            Some(Ok(details)) => {
-                encoded.details = details.details;
-                let is_seekable = !encoded.is_stream;
-                Ok(Self {
-                    encoded,
-                    is_seekable,
-                    plugin_info: plugin_info(details.plugin_info.as_deref()),
-                })
-            }
-            Some(Err(failure)) => {
-                tracing::debug!(source = encoded.source_name, %failure, "the source refuses an encoded track");
-                Err(DecodeError::SourceNotAvailable {
-                    source_name: encoded.source_name,
-                })
-            }
-            None => Err(DecodeError::SourceNotAvailable {
-                source_name: encoded.source_name,
-            }),
+    /// A track decoded from a track string. Java knows only streams not to be seekable before they play.
+    pub(super) fn decoded(encoded: EncodedTrack, plugin_info: JsonObject) -> Self {
+        Self {
+            is_seekable: !encoded.is_stream,
+            encoded,
+            plugin_info,
         }
+    }
+
+    /// Takes over what the source made of its part of the track string.
+    pub(super) fn set_details(&mut self, details: Details) {
+        self.encoded.details = details.details;
+        self.plugin_info = plugin_info(details.plugin_info.as_deref());
     }
 
     /// Name of the source.
@@ -142,13 +128,13 @@ impl LoadedTrack {
     }
 
     /// The wire form that repeats the track string it was decoded from.
-    pub fn to_wire_as(&self, text: &str) -> Track {
-        let mut info = TrackInfo::from(self.encoded.clone());
+    pub fn into_wire_as(self, text: String) -> Track {
+        let mut info = TrackInfo::from(self.encoded);
         info.is_seekable = self.is_seekable;
         Track {
-            encoded: text.to_owned(),
+            encoded: text,
             info,
-            plugin_info: self.plugin_info.clone(),
+            plugin_info: self.plugin_info,
             user_data: JsonObject::default(),
         }
     }

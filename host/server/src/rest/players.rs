@@ -17,7 +17,7 @@ use super::{ApiError, body, json, paths, query};
 use crate::load::{Playable, playable};
 use crate::node::Node;
 use crate::player::{
-    Applied, Controls, Destroyed, LoadedTrack, Play, PlayerHandle, TrackIntent, VoiceTarget,
+    AbsentSource, Applied, Controls, Destroyed, Play, PlayerHandle, TrackIntent, VoiceTarget, decode,
 };
 
 impl From<Destroyed> for ApiError {
@@ -143,7 +143,8 @@ async fn change_track(
             return Ok(());
         }
         TrackRequest::Encoded(text) => {
-            LoadedTrack::decode(text, plugins).map_err(|error| undecodable_track(&error))?
+            let decoded = decode(text, plugins, AbsentSource::Refused).await;
+            decoded.map_err(|error| undecodable_track(&error))?
         }
         TrackRequest::Identifier(identifier) => match playable(plugins, identifier).await {
             Ok(Playable::Track(track)) => *track,

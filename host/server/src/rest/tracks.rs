@@ -11,7 +11,7 @@ use lavalink_protocol::update::parse_string_array;
 use super::{ApiError, body, json, query};
 use crate::load;
 use crate::node::Node;
-use crate::player::LoadedTrack;
+use crate::player::{self, AbsentSource};
 
 /// Tracks decoded in one go.
 const BATCH: usize = 128;
@@ -34,9 +34,10 @@ pub async fn decode(
     let text = query::parameter(query.as_deref(), "encodedTrack")
         .or_else(|| query::parameter(query.as_deref(), "track"))
         .ok_or_else(|| ApiError::bad_request("No track to decode provided"))?;
-    let track =
-        LoadedTrack::decode(&text, &node.services.plugins).map_err(|error| undecodable_track(&error))?;
-    Ok(json(&track.to_wire_as(&text)))
+    let track = player::decode(&text, &node.services.plugins, AbsentSource::Shown)
+        .await
+        .map_err(|error| undecodable_track(&error))?;
+    Ok(json(&track.into_wire_as(text)))
 }
 
 /// `POST /v4/decodetracks` with an array of track strings.
@@ -49,18 +50,23 @@ pub async fn decode_many(
     if texts.is_empty() {
         return Err(ApiError::bad_request("No tracks to decode provided"));
     }
+    let plugins = &node.services.plugins;
     // Most bad requests fail on the first text, so the room is not made in advance.
     let mut tracks = Vec::new();
-    for batch in texts.chunks(BATCH) {
-        for text in batch {
-            let track = LoadedTrack::decode(text, &node.services.plugins)
-                .map_err(|error| undecodable_track(&error))?;
-            tracks.push(track.to_wire_as(text));
+    let mut texts = texts.into_iter();
+    loop {
+        let batch: Vec<_> = texts.by_ref().take(BATCH).collect();
+        if batch.is_empty() {
+            return Ok(json(&tracks));
         }
+        let decoded = player::decode_all(&batch, plugins, AbsentSource::Shown)
+            .await
+            .map_err(|error| undecodable_track(&error))?;
+        let named = decoded.into_iter().zip(batch);
+        tracks.extend(named.map(|(track, text)| track.into_wire_as(text.into_owned())));
         // Thousands of tracks take a while, and other clients wait.
         tokio::task::yield_now().await;
     }
-    Ok(json(&tracks))
 }
 
 /// A track string that cannot be used: 500 with Java's text.

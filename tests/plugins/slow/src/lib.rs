@@ -1,4 +1,4 @@
-//! A plugin that never returns from a look-up and hands out streams that never deliver.
+//! A plugin that never returns from a look-up, hangs over some tracks' details, and hands out streams that never deliver.
 
 use std::time::Duration;
 
@@ -49,6 +49,9 @@ impl Source for Slow {
     }
 
     fn decode_details(&self, _: u8, details: &[u8]) -> Result<Details, Failure> {
+        if details == b"hang" {
+            hang()
+        }
         Ok(Details {
             details: details.to_vec(),
             plugin_info: None,
