@@ -40,6 +40,8 @@ pub(crate) enum Container {
     Mp3,
     /// AAC in ADTS.
     Adts,
+    /// ADTS or MPEG audio in an MPEG transport stream.
+    MpegTs,
 }
 
 impl Container {
@@ -53,6 +55,7 @@ impl Container {
             Self::Ogg => "ogg",
             Self::Mp3 => "mp3",
             Self::Adts => "adts",
+            Self::MpegTs => "mpegts-adts",
         }
     }
 
@@ -66,6 +69,7 @@ impl Container {
             Self::Ogg,
             Self::Mp3,
             Self::Adts,
+            Self::MpegTs,
         ]
         .into_iter()
         .find(|container| container.name() == name)
@@ -85,6 +89,7 @@ impl Container {
             Self::Ogg => Box::new(OggReader::try_new(stream, options)?),
             Self::Mp3 => Box::new(MpaReader::try_new(read_id3(stream, &mut options)?, options)?),
             Self::Adts => Box::new(AdtsReader::try_new(read_id3(stream, &mut options)?, options)?),
+            Self::MpegTs => crate::mpeg_ts::open(stream)?,
         })
     }
 

@@ -1,6 +1,7 @@
 //! Where the bytes of a medium come from, and the window on its start that detection needs.
 
 use std::io::{self, Read, Seek, SeekFrom};
+use std::time::Duration;
 
 /// A byte stream of a medium.
 ///
@@ -10,6 +11,27 @@ pub trait MediaInput: Read + Seek + Send {
     fn byte_len(&self) -> Option<u64>;
     /// Whether `seek` works in both directions.
     fn is_seekable(&self) -> bool;
+
+    /// Whether the bytes are pieces joined together, as those of HLS: what a container says about length and index is
+    /// then about one piece only.
+    fn is_in_pieces(&self) -> bool {
+        false
+    }
+
+    /// Of a medium in pieces the one that plays at `time`, when it can be jumped to.
+    fn piece_at(&self, time: Duration) -> Option<MediaPiece> {
+        let _ = time;
+        None
+    }
+}
+
+/// A piece of a medium that begins like a medium of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MediaPiece {
+    /// Position of its first byte.
+    pub offset: u64,
+    /// Time of its first sample from the start of the medium.
+    pub start: Duration,
 }
 
 /// What is known about a medium besides its bytes.
@@ -29,6 +51,8 @@ pub struct MediaHint {
 pub(crate) struct HeadInput {
     inner: Box<dyn MediaInput>,
     inner_position: u64,
+    /// Position of the input that counts as 0.
+    base: u64,
     head: Vec<u8>,
     position: u64,
     budget: Option<u64>,
@@ -41,6 +65,7 @@ impl HeadInput {
         Self {
             inner,
             inner_position: 0,
+            base: 0,
             head: Vec::new(),
             position: 0,
             budget: None,
@@ -72,6 +97,29 @@ impl HeadInput {
     /// for an index that is not there.
     pub(crate) fn hide_seeking(&mut self) {
         self.hides_seeking = true;
+    }
+
+    /// Whether the input is made of pieces; see [`MediaInput::is_in_pieces`].
+    pub(crate) fn is_in_pieces(&self) -> bool {
+        self.inner.is_in_pieces()
+    }
+
+    /// See [`MediaInput::piece_at`].
+    pub(crate) fn piece_at(&self, time: Duration) -> Option<MediaPiece> {
+        self.inner.piece_at(time)
+    }
+
+    /// Begins anew with the piece at `offset`: its first byte counts as position 0.
+    ///
+    /// # Errors
+    /// Those of the input's seek.
+    pub(crate) fn restart_at(&mut self, offset: u64) -> io::Result<()> {
+        self.inner.seek(SeekFrom::Start(offset))?;
+        self.base = offset;
+        self.inner_position = 0;
+        self.position = 0;
+        self.head.clear();
+        Ok(())
     }
 
     /// Limits the bytes still taken from the input; reads beyond fail. `None` lifts the limit.
@@ -120,7 +168,8 @@ impl Read for HeadInput {
             ));
         }
         if self.inner_position != self.position {
-            self.inner.seek(SeekFrom::Start(self.position))?;
+            let target = self.base.saturating_add(self.position);
+            self.inner.seek(SeekFrom::Start(target))?;
             self.inner_position = self.position;
         }
         // An EOF error would read as a regular end further up; an input that reports one is broken.

@@ -16,6 +16,7 @@ mod engine;
 mod error;
 pub mod filters;
 mod input;
+mod mpeg_ts;
 mod opus_packet;
 mod pipeline;
 mod probe;
@@ -25,7 +26,7 @@ pub mod volume;
 
 pub use engine::{Engine, EngineConfig, Pipeline, PipelineEvent, PipelineSpec};
 pub use error::AudioError;
-pub use input::{MediaHint, MediaInput};
+pub use input::{MediaHint, MediaInput, MediaPiece};
 pub use probe::{Probed, ProbedAudio, probe};
 pub use queue::{FrameConsumer, MAX_PACKET, Popped};
 pub use resample::ResamplingQuality;

@@ -40,6 +40,8 @@ pub struct HttpOrigin {
     /// Offset of the next byte delivered.
     position: u64,
     total: Option<u64>,
+    /// Offset behind the last byte wanted; `None` is all of it.
+    end: Option<u64>,
     /// `None` until a server said so or showed it.
     ranges: Option<bool>,
     live: bool,
@@ -58,6 +60,7 @@ impl HttpOrigin {
             response: None,
             position: 0,
             total: None,
+            end: None,
             ranges: None,
             live: false,
             ended: false,
@@ -79,6 +82,13 @@ impl HttpOrigin {
     #[must_use]
     pub fn live(mut self) -> Self {
         self.live = true;
+        self
+    }
+
+    /// Only the bytes before offset `end` are wanted; it is then the end of the medium.
+    #[must_use]
+    pub fn until(mut self, end: u64) -> Self {
+        self.end = Some(end);
         self
     }
 
@@ -104,7 +114,8 @@ impl HttpOrigin {
 
     async fn next(&mut self, max: usize) -> Result<Bytes, NetError> {
         loop {
-            if self.ended || self.total.is_some_and(|total| self.position >= total) {
+            let is_behind = |end: Option<u64>| end.is_some_and(|end| self.position >= end);
+            if self.ended || is_behind(self.total) || is_behind(self.end) {
                 self.response = None;
                 return Ok(Bytes::new());
             }
@@ -112,6 +123,8 @@ impl HttpOrigin {
                 self.connect().await?;
                 continue;
             }
+            let left = self.end.map_or(u64::MAX, |end| end - self.position);
+            let max = usize::try_from(left).unwrap_or(usize::MAX).min(max);
             match self.receive(max).await {
                 Ok(bytes) if bytes.is_empty() => self.ended = true,
                 Ok(bytes) => {
@@ -160,7 +173,9 @@ impl HttpOrigin {
 
     async fn try_connect(&mut self) -> Result<(), NetError> {
         let mut request = self.request.clone();
-        request.range = (self.position > 0 && !self.live).then_some((self.position, None));
+        let last = self.end.map(|end| end.saturating_sub(1));
+        let is_part = self.position > 0 || last.is_some();
+        request.range = (is_part && !self.live).then_some((self.position, last));
         let response = self.client.fetch(request).await?;
         self.accept(response).await
     }

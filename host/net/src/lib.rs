@@ -6,9 +6,11 @@
 
 mod client;
 mod error;
+mod hls;
 mod http_origin;
 mod icy;
 mod origin;
+mod pieces;
 mod reader;
 mod request;
 mod response;
@@ -16,8 +18,10 @@ mod tls;
 
 pub use client::{HttpClient, MAX_REDIRECTS, NetConfig, ProxyConfig};
 pub use error::{NetError, Stage};
+pub use hls::{HlsDescription, HlsOrigin, describe_hls};
 pub use http_origin::HttpOrigin;
 pub use origin::{ByteOrigin, Opened};
+pub use pieces::{Piece, PieceIndex};
 pub use reader::{BlockingReader, MediaReader, ReaderConfig};
 pub use request::{MAX_HEADER_BYTES, MAX_URL_BYTES, Request};
 pub use response::Response;

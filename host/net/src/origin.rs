@@ -1,9 +1,11 @@
 //! Where the bytes of a medium come from, whatever it is.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
-use crate::NetError;
+use crate::{NetError, PieceIndex};
 
 /// What an origin says once it is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,5 +36,10 @@ pub trait ByteOrigin: Send + 'static {
     /// Whether a pending `open` or `read` may be dropped for an `open` elsewhere. When not, a jump waits for it.
     fn is_cancellable(&self) -> bool {
         false
+    }
+
+    /// For media in timed pieces, where the pieces are; filled at the first open at the latest.
+    fn pieces(&self) -> Option<Arc<PieceIndex>> {
+        None
     }
 }

@@ -10,8 +10,8 @@ use symphonia::core::units::Time;
 use super::clock::{nanos_of, samples_of, time_ns};
 use super::link::Link;
 use super::session::{Session, Stop};
-use crate::AudioError;
 use crate::container::{Container, OPEN_BUDGET_BYTES};
+use crate::{AudioError, MediaPiece};
 
 /// Opus needs this much audio before a point to decode it right (RFC 7845, section 4.6).
 const OPUS_PREROLL_NS: i64 = 80_000_000;
@@ -22,6 +22,9 @@ const AAC_PREROLL_NS: i64 = 50_000_000;
 /// Vorbis overlaps neighbouring blocks of at most 8192 samples.
 const VORBIS_PREROLL_NS: i64 = 200_000_000;
 
+/// In a medium of pieces playback begins this long before a target: the decoder needs what is before it.
+const PIECE_PREROLL: Duration = Duration::from_millis(100);
+
 /// An MP3 seek that would read more than this goes by the byte rate instead of counting frames.
 const MP3_EXACT_SEEK_BYTES: u64 = 8 * 1024 * 1024;
 
@@ -31,7 +34,7 @@ const SEEK_TOLERANCE_NS: i64 = 1_000_000_000;
 impl Session<'_> {
     /// Jumps so that the next audio is that of `target`. Does nothing when the input cannot seek.
     pub(super) fn go_to(&mut self, target: Duration) -> Result<(), Stop> {
-        if !self.link.is_seekable() {
+        if !self.link.can_jump() {
             return Ok(());
         }
         self.ever_sought = true;
@@ -48,11 +51,26 @@ impl Session<'_> {
         if self.length.is_some_and(|length| target >= length) {
             return Err(Stop::End);
         }
+        if let Some(piece) = self.link.piece_at(target.saturating_sub(PIECE_PREROLL)) {
+            return self.go_to_piece(piece);
+        }
         if self.reader_is_lost || self.seek_in_container(before_ns, target_ns).is_none() {
             self.rewind()?;
         }
         self.decoder.reset();
         self.shift_ns = 0;
+        Ok(())
+    }
+
+    /// Begins anew with a piece, whose first packet has the time of the piece whatever the container says.
+    fn go_to_piece(&mut self, piece: MediaPiece) -> Result<(), Stop> {
+        self.link.restart_at(piece.offset).map_err(|error| {
+            Stop::Failed(AudioError::Seek {
+                cause: error.to_string(),
+            })
+        })?;
+        self.rewind()?;
+        self.rebase_ns = Some(i64::try_from(piece.start.as_nanos()).unwrap_or(i64::MAX));
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
+use std::time::Duration;
 
 use corosensei::Yielder;
 use parking_lot::Mutex;
@@ -10,7 +11,7 @@ use symphonia::core::io::{MediaSource, MediaSourceStream, MediaSourceStreamOptio
 
 use super::{Control, Turn};
 use crate::input::HeadInput;
-use crate::{AudioError, MediaInput};
+use crate::{AudioError, MediaInput, MediaPiece};
 
 /// Input bytes after which a pipeline that makes no audio gives the thread to the others.
 const BYTES_PER_TURN: usize = 64 * 1024;
@@ -69,7 +70,7 @@ impl<'y> Link<'y> {
     }
 
     /// Turns to the latest seek.
-    pub(super) fn take_seek(&self) -> (u64, std::time::Duration) {
+    pub(super) fn take_seek(&self) -> (u64, Duration) {
         let (generation, target) = self.control.latest_seek();
         self.generation.set(generation);
         (generation, target)
@@ -97,6 +98,27 @@ impl<'y> Link<'y> {
 
     pub(super) fn is_seekable(&self) -> bool {
         self.input.lock().is_seekable()
+    }
+
+    /// Whether a seek can be followed, by position or by piece.
+    pub(super) fn can_jump(&self) -> bool {
+        let input = self.input.lock();
+        input.is_seekable() || input.piece_at(Duration::ZERO).is_some()
+    }
+
+    /// See [`MediaInput::is_in_pieces`].
+    pub(super) fn is_in_pieces(&self) -> bool {
+        self.input.lock().is_in_pieces()
+    }
+
+    /// See [`MediaInput::piece_at`].
+    pub(super) fn piece_at(&self, time: Duration) -> Option<MediaPiece> {
+        self.input.lock().piece_at(time)
+    }
+
+    /// See [`HeadInput::restart_at`].
+    pub(super) fn restart_at(&self, offset: u64) -> io::Result<()> {
+        self.input.lock().restart_at(offset)
     }
 
     pub(super) fn byte_len(&self) -> Option<u64> {

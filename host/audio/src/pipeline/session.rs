@@ -91,7 +91,6 @@ impl<'a> Session<'a> {
         link.set_budget(Some(OPEN_BUDGET_BYTES));
         let container = match detect(&link.head(HEAD_BYTES)?, hint) {
             Some(Kind::Container(container)) => container,
-            Some(Kind::MpegTs) => return Err(AudioError::NotSupportedYet { what: "MPEG-TS" }),
             Some(Kind::Playlist(_)) => return Err(AudioError::NotSupportedYet { what: "Playlist" }),
             None => return Err(AudioError::UnknownFormat { cause: String::new() }),
         };
@@ -99,7 +98,11 @@ impl<'a> Session<'a> {
         let selected = container::select_track(reader.tracks())
             .ok_or_else(|| container.nothing_playable(container::describe_tracks(reader.tracks())))?;
         let decoder = PacketDecoder::new(&selected).map_err(|cause| container.nothing_playable(cause))?;
-        let length = container::length(reader.as_ref(), &selected);
+        let length = if link.is_in_pieces() {
+            None
+        } else {
+            container::length(reader.as_ref(), &selected)
+        };
         // Errors the reader got over are no reason to fail later.
         let _ = link.take_error();
         let filters = link.control().filters.load_full();
@@ -130,7 +133,7 @@ impl<'a> Session<'a> {
 
     /// Plays from `start` until a failure; stands by at the end for seeks.
     pub(super) fn run(mut self, start: Duration) -> AudioError {
-        let is_seekable = self.link.is_seekable();
+        let is_seekable = self.link.can_jump();
         self.link
             .control()
             .seekable

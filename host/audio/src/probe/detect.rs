@@ -4,15 +4,13 @@ use super::mpeg;
 use super::playlist::PlaylistKind;
 use crate::MediaHint;
 use crate::container::Container;
+use crate::mpeg_ts::{PACKET_BYTES, SYNC};
 
 /// Bytes looked at: enough for an MPEG frame that starts within [`SYNC_WINDOW`] and the header behind it.
 pub(crate) const HEAD_BYTES: usize = 8 * 1024;
 
 /// MPEG and ADTS sync words are searched in this many first bytes.
 const SYNC_WINDOW: usize = 1_000;
-
-/// Size of an MPEG transport stream packet (ISO/IEC 13818-1).
-const TS_PACKET: usize = 188;
 
 /// What the first bytes say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,8 +19,6 @@ pub(crate) enum Kind {
     Container(Container),
     /// A text that points to other media.
     Playlist(PlaylistKind),
-    /// An MPEG transport stream.
-    MpegTs,
 }
 
 /// One recogniser. The order of [`ORDER`] decides between several that match.
@@ -41,7 +37,7 @@ const ORDER: [Recogniser; 11] = [
     (Kind::Playlist(PlaylistKind::Plain), PlaylistKind::is_plain),
     (Kind::Container(Container::Mp3), is_mp3),
     (Kind::Container(Container::Adts), is_adts),
-    (Kind::MpegTs, is_mpeg_ts),
+    (Kind::Container(Container::MpegTs), is_mpeg_ts),
 ];
 
 /// Recognises `head`, the first [`HEAD_BYTES`] of a medium or all of a shorter one. Recognisers whose hints match
@@ -68,7 +64,7 @@ fn hint_matches(kind: Kind, hint: &MediaHint) -> bool {
     let (mime, extension) = match kind {
         Kind::Container(Container::Mp3) => (Some("audio/mpeg"), "mp3"),
         Kind::Container(Container::Adts) => (Some("audio/aac"), "aac"),
-        Kind::MpegTs => (None, "ts"),
+        Kind::Container(Container::MpegTs) => (None, "ts"),
         _ => return false,
     };
     let equal = |given: &Option<String>, wanted: &str| {
@@ -104,12 +100,12 @@ fn is_adts(head: &[u8]) -> bool {
         .is_some_and(|audio| mpeg::find_frame(audio, SYNC_WINDOW, mpeg::adts_frame_length))
 }
 
+/// Three packets in a row, or two of a very short stream.
 fn is_mpeg_ts(head: &[u8]) -> bool {
-    const SYNC: u8 = 0x47;
-    head.len() > TS_PACKET * 2
-        && [0, TS_PACKET, TS_PACKET * 2]
+    head.len() > PACKET_BYTES
+        && [0, PACKET_BYTES, PACKET_BYTES * 2]
             .iter()
-            .all(|&at| head.get(at) == Some(&SYNC))
+            .all(|&at| head.get(at).is_none_or(|&byte| byte == SYNC))
 }
 
 #[cfg(test)]
@@ -160,9 +156,9 @@ mod tests {
         let mut tagged = b"ID3\x04\0\0\0\0\0\x03abc".to_vec();
         tagged.extend(adts_frames(3));
         assert_eq!(plain(&tagged), Some(Kind::Container(Container::Adts)));
-        let mut packet = [0; TS_PACKET];
-        packet[0] = 0x47;
-        assert_eq!(plain(&packet.repeat(3)), Some(Kind::MpegTs));
+        let mut packet = [0; PACKET_BYTES];
+        packet[0] = SYNC;
+        assert_eq!(plain(&packet.repeat(3)), Some(Kind::Container(Container::MpegTs)));
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(crate) use detect::{HEAD_BYTES, Kind, detect};
 
 use crate::container::{self, Container, OPEN_BUDGET_BYTES, Selected};
 use crate::input::HeadInput;
-use crate::{AudioError, MediaHint, MediaInput};
+use crate::{AudioError, MediaHint, MediaInput, mpeg_ts};
 
 /// Bytes of a text playlist that are looked at.
 const PLAYLIST_BYTES: u64 = 256 * 1024;
@@ -40,6 +40,8 @@ pub enum Probed {
         /// Title the playlist gives it.
         title: Option<String>,
     },
+    /// An HLS playlist, master or media.
+    Hls,
 }
 
 /// A playable medium.
@@ -84,14 +86,17 @@ pub fn probe(input: Box<dyn MediaInput>, hint: &MediaHint) -> Result<Probed, Aud
     }
     match detect(input.head(), hint) {
         None => Err(AudioError::UnknownFormat { cause: String::new() }),
-        Some(Kind::MpegTs) => Err(AudioError::NotSupportedYet { what: "MPEG-TS" }),
         Some(Kind::Playlist(kind)) => {
             let mut text = Vec::new();
             let read = (&mut input).take(PLAYLIST_BYTES).read_to_end(&mut text);
             read.map_err(|error| AudioError::ReadForDetection {
                 cause: error.to_string(),
             })?;
-            let (identifier, title) = playlist::first_link(kind, &String::from_utf8_lossy(&text))?;
+            let text = String::from_utf8_lossy(&text);
+            if playlist::is_hls(kind, &text) {
+                return Ok(Probed::Hls);
+            }
+            let (identifier, title) = playlist::first_link(kind, &text)?;
             Ok(Probed::Reference { identifier, title })
         }
         Some(Kind::Container(container)) => probe_container(container, input),
@@ -183,7 +188,7 @@ fn read_container(
     container: Container,
     probing: &Arc<Mutex<Probing>>,
 ) -> Result<Result<ProbedAudio, AudioError>, MediaError> {
-    let (is_seekable, audio_bytes, segment_title) = {
+    let (is_seekable, audio_bytes, segment_title, service) = {
         let input = &probing.lock().input;
         let tag_bytes = mpeg::id3_length(input.head());
         let title = (container == Container::Matroska)
@@ -193,6 +198,9 @@ fn read_container(
             input.is_seekable(),
             input.byte_len().map(|length| length.saturating_sub(tag_bytes)),
             title,
+            (container == Container::MpegTs)
+                .then(|| mpeg_ts::service(input.head()))
+                .flatten(),
         )
     };
     let source = Box::new(BlockingSource(Arc::clone(probing)));
@@ -205,7 +213,11 @@ fn read_container(
             container.nothing_playable(container::describe_tracks(reader.tracks()))
         ));
     };
-    let tags = tags::read(reader.as_mut(), selected.track.id);
+    let mut tags = tags::read(reader.as_mut(), selected.track.id);
+    if let Some(service) = service {
+        tags.title = tags.title.or(service.name);
+        tags.author = tags.author.or(service.provider);
+    }
     let mut length = container::length(reader.as_ref(), &selected);
     if container == Container::Mp3 && length.is_none() {
         length = estimate_length(reader.as_mut(), &selected, audio_bytes);

@@ -36,16 +36,18 @@ impl PlaylistKind {
     }
 }
 
+/// Whether a playlist describes the segments or the renditions of one stream (RFC 8216) instead of listing media.
+pub(super) fn is_hls(kind: PlaylistKind, text: &str) -> bool {
+    kind == PlaylistKind::M3u && text.lines().any(|line| line.trim_start().starts_with("#EXT-X-"))
+}
+
 /// First usable link of a playlist and the title given to it.
 ///
 /// # Errors
-/// [`AudioError::EmptyPlaylist`] without a link, [`AudioError::NotSupportedYet`] for an HLS playlist.
+/// [`AudioError::EmptyPlaylist`] without a link.
 pub(super) fn first_link(kind: PlaylistKind, text: &str) -> Result<(String, Option<String>), AudioError> {
     let text = text.trim_start_matches('\u{feff}');
     let found = match kind {
-        PlaylistKind::M3u if text.lines().any(|line| line.trim_start().starts_with("#EXT-X-")) => {
-            return Err(AudioError::NotSupportedYet { what: "HLS" });
-        }
         PlaylistKind::M3u => m3u(text),
         PlaylistKind::Pls => pls(text),
         PlaylistKind::Plain => text
@@ -136,12 +138,13 @@ mod tests {
     }
 
     #[test]
-    fn hls_is_refused_clearly() {
+    fn hls_is_told_from_lists_of_media() {
         let text = "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nhttp://x/segment.ts\n";
-        assert_eq!(
-            first_link(PlaylistKind::M3u, text),
-            Err(AudioError::NotSupportedYet { what: "HLS" })
-        );
+        assert!(is_hls(PlaylistKind::M3u, text));
+        assert!(!is_hls(
+            PlaylistKind::M3u,
+            "#EXTM3U\n#EXTINF:10,Song\nhttp://x/song.mp3\n"
+        ));
     }
 
     #[test]

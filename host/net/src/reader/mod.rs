@@ -16,7 +16,7 @@ use tokio::time::Instant;
 pub use blocking::BlockingReader;
 use shared::{Readiness, Shared};
 
-use crate::{ByteOrigin, NetError, Stage};
+use crate::{ByteOrigin, NetError, Piece, PieceIndex, Stage};
 
 /// Bounds of a [`MediaReader`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,17 +53,20 @@ pub struct MediaReader {
     shared: Arc<Shared>,
     task: AbortHandle,
     open_timeout: Duration,
+    pieces: Option<Arc<PieceIndex>>,
 }
 
 impl MediaReader {
     /// Starts to open `origin` at byte 0 and to read ahead.
     pub fn spawn(runtime: &Handle, origin: Box<dyn ByteOrigin>, config: ReaderConfig) -> Self {
         let shared = Arc::new(Shared::new(config));
+        let pieces = origin.pieces();
         let task = runtime.spawn(fill::fill(shared.clone(), origin)).abort_handle();
         Self {
             shared,
             task,
             open_timeout: config.open_timeout,
+            pieces,
         }
     }
 
@@ -101,6 +104,16 @@ impl MediaReader {
     /// Whether any position can be reached; `false` before the origin is open.
     pub fn is_seekable(&self) -> bool {
         self.shared.opened().is_some_and(|opened| opened.seekable)
+    }
+
+    /// Whether the medium is cut into timed pieces, known or still to be found.
+    pub fn is_in_pieces(&self) -> bool {
+        self.pieces.is_some()
+    }
+
+    /// The piece to seek to for a time, when the medium is cut into timed pieces.
+    pub fn piece_at(&self, time: Duration) -> Option<Piece> {
+        self.pieces.as_ref()?.at(time)
     }
 
     /// Bytes held in memory for this medium, behind and ahead of the position.

@@ -1,9 +1,9 @@
 //! The readers of the network crate as inputs of the audio crate.
 
 use std::io::{self, Read, Seek, SeekFrom};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use lavalink_audio::MediaInput;
+use lavalink_audio::{MediaInput, MediaPiece};
 use lavalink_net::{BlockingReader, MediaReader};
 
 /// A medium that is being played: `read` answers `WouldBlock` while no bytes are there.
@@ -49,6 +49,18 @@ impl MediaInput for PlaybackInput {
     fn is_seekable(&self) -> bool {
         self.0.is_seekable()
     }
+
+    fn is_in_pieces(&self) -> bool {
+        self.0.is_in_pieces()
+    }
+
+    fn piece_at(&self, time: Duration) -> Option<MediaPiece> {
+        let piece = self.0.piece_at(time)?;
+        Some(MediaPiece {
+            offset: piece.offset,
+            start: piece.start,
+        })
+    }
 }
 
 impl Read for ProbeInput {
@@ -86,7 +98,6 @@ mod tests {
     use futures_util::FutureExt;
     use futures_util::future::BoxFuture;
     use lavalink_net::{ByteOrigin, NetError, Opened, ReaderConfig};
-    use std::time::Duration;
 
     /// One byte after the other, without end.
     struct Drip;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lavalink_audio::MediaHint;
-use lavalink_net::{ByteOrigin, HttpOrigin, MediaReader, ReaderConfig, Request};
+use lavalink_net::{ByteOrigin, HlsOrigin, HttpOrigin, MediaReader, ReaderConfig, Request};
 use lavalink_plugin_api::{Body, Failure, Hint, HttpRequest, Media};
 use tokio::runtime::Handle;
 
@@ -35,10 +35,12 @@ impl Opener {
             }
             Media::Response(body, hint) => (Box::new(ResponseOrigin::new(body, None)?), hint),
             Media::Bytes(stream, hint) => (Box::new(StreamOrigin::new(stream)), hint),
-            Media::Hls { .. } => {
-                return Err(Failure::common(
-                    "HLS streams are not supported by this version of the node.",
-                ));
+            Media::Hls { request, .. } => {
+                let client = self.client.get()?;
+                (
+                    Box::new(HlsOrigin::new(client, net_request(request))),
+                    Hint::default(),
+                )
             }
             Media::Redirect(identifier) => {
                 return Err(

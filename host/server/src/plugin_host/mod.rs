@@ -28,6 +28,9 @@ use crate::metrics::Metrics;
 const DEFAULT_BODY_BYTES: u64 = 64 * 1024 * 1024;
 /// Requests a call remembers.
 const MAX_REMEMBERED: usize = 8;
+/// Name and parameters of the probe for HLS playlists behind a URL, as stored in encoded tracks.
+const HLS_PROBE: &str = "m3u";
+const HLS_PARAMETERS: &str = "hls-outer";
 /// Bytes read ahead while probing: tags with cover pictures are skipped by jumps, not read.
 const PROBE_READ_AHEAD: usize = 128 * 1024;
 
@@ -209,12 +212,17 @@ impl Host for CallHost {
             read_ahead_bytes: PROBE_READ_AHEAD,
             ..ReaderConfig::default()
         };
-        let (mut reader, hint) = match media {
-            Media::Response(body, hint) => match self.scope.request_of(&body.url()) {
-                Some(request) => self.opener.open_response(body, hint, request, config)?,
-                None => self.opener.open(Media::Response(body, hint), config)?,
-            },
-            media => self.opener.open(media, config)?,
+        let request = match &media {
+            Media::Response(body, _) => self.scope.request_of(&body.url()),
+            Media::Http { request, .. } => Some(net_request(request.clone())),
+            Media::Hls { request, .. } => return self.describe_hls(net_request(request.clone())),
+            Media::Bytes(..) | Media::Redirect(_) => None,
+        };
+        let (mut reader, hint) = match (media, request.clone()) {
+            (Media::Response(body, hint), Some(request)) => {
+                self.opener.open_response(body, hint, request, config)?
+            }
+            (media, _) => self.opener.open(media, config)?,
         };
         self.wait_for(reader.ready())
             .ok_or_else(|| out_of_time("opening the medium"))?
@@ -223,8 +231,33 @@ impl Host for CallHost {
         match lavalink_audio::probe(Box::new(input), &hint) {
             Ok(Probed::Audio(audio)) => Ok(probe_result(audio)),
             Ok(Probed::Reference { identifier, title }) => Ok(Probe::Reference { identifier, title }),
+            Ok(Probed::Hls) => match request {
+                Some(request) => self.describe_hls(request),
+                None => Err(Failure::common("This HLS playlist cannot be played.")
+                    .because("its address is not known, so that its segments cannot be found")),
+            },
             Err(error) => Err(crate::failure::from_audio(&error)),
         }
+    }
+}
+
+impl CallHost {
+    /// What an HLS playlist promises, as a probe of the Java server has it.
+    fn describe_hls(&self, request: Request) -> Result<Probe, Failure> {
+        let client = self.client.get()?;
+        let description = self
+            .wait_for(lavalink_net::describe_hls(&client, request))
+            .ok_or_else(|| out_of_time("fetching a playlist"))?
+            .map_err(|error| net_failure(&error))?;
+        Ok(Probe::Audio {
+            container: HLS_PROBE.to_owned(),
+            parameters: Some(HLS_PARAMETERS.to_owned()),
+            title: None,
+            author: None,
+            isrc: None,
+            length: description.length,
+            is_seekable: description.length.is_some(),
+        })
     }
 }
 

@@ -1,0 +1,367 @@
+//! The segments of a rendition one after the other, as bytes.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use reqwest::Url;
+use tokio::time::Instant;
+
+use super::cipher::{BLOCK, sequence_iv};
+use super::fetch::{self, Rendition};
+use super::playlist::{Key, Map, MediaPlaylist, Resource};
+use super::segment::{Secret, SegmentBody};
+use crate::pieces::PIECE_BYTES;
+use crate::{ByteOrigin, HttpClient, NetError, Opened, PieceIndex, Request};
+
+/// A live stream is joined this many target durations before its end (RFC 8216, section 6.3.3).
+const LIVE_DISTANCE: u32 = 3;
+
+/// A live stream has ended when nothing was added for this many target durations, within these bounds.
+const SILENT_TARGETS: u32 = 3;
+const SILENT_RANGE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(60));
+
+/// Segments of a live stream in a row that may be missing.
+const MAX_MISSING: u32 = 5;
+
+/// Keys remembered: streams change them at intervals and go back only by seeks.
+const MAX_KEYS: usize = 8;
+
+/// A [`ByteOrigin`] over an HLS playlist.
+///
+/// Broken connections inside a segment are mended as [`crate::HttpOrigin`] does. A live stream skips segments that are
+/// gone and ends when its playlist stops growing; a complete one fails, after one new look at its playlist.
+pub struct HlsOrigin {
+    client: HttpClient,
+    /// What every request is made from; of the addresses only the first is the caller's.
+    template: Request,
+    index: Arc<PieceIndex>,
+    rendition: Option<Rendition>,
+    /// When the playlist was fetched last, and whether that brought something new.
+    looked: Instant,
+    has_grown: bool,
+    /// Number of the segment to be opened next.
+    next: u64,
+    /// What has to be read before the next segment is opened.
+    queue: VecDeque<Part>,
+    body: Option<SegmentBody>,
+    /// The initialisation section the bytes delivered last belong to.
+    map: Option<Arc<Map>>,
+    keys: VecDeque<(Url, [u8; BLOCK])>,
+    missing: u32,
+}
+
+/// Something to be read: an initialisation section or a segment.
+struct Part {
+    resource: Resource,
+    key: Option<Arc<Key>>,
+    sequence: u64,
+}
+
+impl HlsOrigin {
+    /// The stream whose master or media playlist `request` gets.
+    pub fn new(client: HttpClient, mut request: Request) -> Self {
+        request.range = None;
+        request.max_bytes = None;
+        request.follow_redirects = true;
+        Self {
+            client,
+            template: request,
+            index: Arc::default(),
+            rendition: None,
+            looked: Instant::now(),
+            has_grown: true,
+            next: 0,
+            queue: VecDeque::new(),
+            body: None,
+            map: None,
+            keys: VecDeque::new(),
+            missing: 0,
+        }
+    }
+
+    async fn open_at(&mut self, offset: u64) -> Result<Opened, NetError> {
+        self.body = None;
+        self.queue.clear();
+        self.map = None;
+        self.missing = 0;
+        if self.rendition.is_none() {
+            let rendition = fetch::resolve(&self.client, &self.template).await?;
+            self.looked = Instant::now();
+            if rendition.list.is_complete {
+                self.index
+                    .set(rendition.list.segments.iter().map(|segment| segment.duration));
+            }
+            self.rendition = Some(rendition);
+        }
+        let Some(list) = self.rendition.as_ref().map(|rendition| &rendition.list) else {
+            return Ok(Opened {
+                offset,
+                total: None,
+                seekable: false,
+            });
+        };
+        let seekable = list.is_complete;
+        self.next = if seekable {
+            if offset % PIECE_BYTES != 0 {
+                return Err(not_seekable(
+                    offset,
+                    "only the beginning of a segment can be reached",
+                ));
+            }
+            list.sequence.saturating_add(offset / PIECE_BYTES)
+        } else if offset == 0 {
+            live_edge(list)
+        } else {
+            return Err(not_seekable(offset, "the stream is live"));
+        };
+        self.advance().await?;
+        Ok(Opened {
+            offset,
+            total: None,
+            seekable,
+        })
+    }
+
+    async fn next_bytes(&mut self, max: usize) -> Result<Bytes, NetError> {
+        loop {
+            if self.body.is_none() && !self.advance().await? {
+                return Ok(Bytes::new());
+            }
+            let Some(body) = &mut self.body else {
+                return Ok(Bytes::new());
+            };
+            match body.read(max).await {
+                Ok(bytes) if bytes.is_empty() => self.body = None,
+                Ok(bytes) => {
+                    self.missing = 0;
+                    return Ok(bytes);
+                }
+                Err(error) => {
+                    self.body = None;
+                    self.give_up_segment(error)?;
+                }
+            }
+        }
+    }
+
+    /// Opens what is to be read next; `false` at the end of the stream.
+    async fn advance(&mut self) -> Result<bool, NetError> {
+        loop {
+            if self.queue.is_empty() && !self.plan().await? {
+                return Ok(false);
+            }
+            let Some(part) = self.queue.pop_front() else {
+                continue;
+            };
+            match self.open_part(&part).await {
+                Ok(body) => {
+                    self.body = Some(body);
+                    return Ok(true);
+                }
+                Err(NetError::Status { status, .. }) if self.may_look_again(status) => {
+                    // Addresses of segments run out; a new playlist has new ones.
+                    self.refresh(part.sequence).await?;
+                }
+                Err(error) => self.give_up_segment(error)?,
+            }
+        }
+    }
+
+    /// Queues the next segment, with its initialisation section when that is another one than before.
+    async fn plan(&mut self) -> Result<bool, NetError> {
+        let silent_since = Instant::now();
+        loop {
+            let Some(Rendition { list, .. }) = &self.rendition else {
+                return Ok(false);
+            };
+            let end = list.sequence.saturating_add(list.segments.len() as u64);
+            if !list.is_complete && (self.next < list.sequence || self.next > end) {
+                // Too late for what was next, or the server began to count anew.
+                tracing::debug!(
+                    wanted = self.next,
+                    first = list.sequence,
+                    end,
+                    "jumping to what the playlist has"
+                );
+                self.next = live_edge(list);
+            }
+            let segment = self
+                .next
+                .checked_sub(list.sequence)
+                .and_then(|index| list.segments.get(usize::try_from(index).ok()?));
+            if let Some(segment) = segment {
+                let sequence = self.next;
+                self.next += 1;
+                if let Some(map) = segment.map.as_ref().filter(|map| self.map.as_ref() != Some(*map)) {
+                    self.queue.push_back(Part {
+                        resource: map.resource.clone(),
+                        key: map.key.clone(),
+                        sequence,
+                    });
+                }
+                self.map.clone_from(&segment.map);
+                self.queue.push_back(Part {
+                    resource: segment.resource.clone(),
+                    key: segment.key.clone(),
+                    sequence,
+                });
+                return Ok(true);
+            }
+            if list.is_complete {
+                return Ok(false);
+            }
+            let patience = (list.target * SILENT_TARGETS).clamp(SILENT_RANGE.0, SILENT_RANGE.1);
+            if silent_since.elapsed() > patience {
+                tracing::debug!(after = ?patience, "the live playlist has stopped growing");
+                return Ok(false);
+            }
+            self.look_again().await;
+        }
+    }
+
+    /// Waits until the live playlist may be fetched again, and does so. A failure counts as a playlist without news.
+    async fn look_again(&mut self) {
+        let Some(Rendition { url, list }) = &self.rendition else {
+            return;
+        };
+        let wait = if self.has_grown {
+            list.target
+        } else {
+            list.target / 2
+        };
+        let url = url.clone();
+        tokio::time::sleep_until(self.looked + wait).await;
+        let outcome = fetch::reload(&self.client, &self.template, &url).await;
+        self.looked = Instant::now();
+        match (outcome, &mut self.rendition) {
+            (Ok(list), Some(rendition)) => {
+                self.has_grown = list != rendition.list;
+                rendition.list = list;
+            }
+            (Err(error), _) => {
+                tracing::debug!(%error, "a live playlist could not be fetched again");
+                self.has_grown = false;
+            }
+            (Ok(_), None) => {}
+        }
+    }
+
+    fn may_look_again(&self, status: u16) -> bool {
+        self.rendition
+            .as_ref()
+            .is_some_and(|rendition| rendition.list.is_complete)
+            && matches!(status, 401 | 403 | 404 | 410)
+            && self.missing == 0
+    }
+
+    /// Fetches a complete playlist anew, from the first address, and goes on at the same segment.
+    async fn refresh(&mut self, sequence: u64) -> Result<(), NetError> {
+        self.missing += 1;
+        let fresh = fetch::resolve(&self.client, &self.template).await?;
+        let is_same = self.rendition.as_ref().is_some_and(|before| {
+            before.list.segments.len() == fresh.list.segments.len()
+                && before.list.sequence == fresh.list.sequence
+        });
+        if !is_same {
+            return Err(NetError::Origin {
+                reason: "the HLS playlist is another one than before".to_owned(),
+                retriable: false,
+            });
+        }
+        tracing::debug!(sequence, "the playlist was fetched anew");
+        self.rendition = Some(fresh);
+        self.keys.clear();
+        self.queue.clear();
+        // The section is sent again only where it may have been lost with the queue.
+        self.map = None;
+        self.next = sequence;
+        Ok(())
+    }
+
+    /// A segment that cannot be had: a live stream goes on with the next, others fail.
+    fn give_up_segment(&mut self, error: NetError) -> Result<(), NetError> {
+        let is_live = self
+            .rendition
+            .as_ref()
+            .is_some_and(|rendition| !rendition.list.is_complete);
+        self.missing += 1;
+        if !is_live || self.missing > MAX_MISSING {
+            return Err(error);
+        }
+        tracing::debug!(%error, "a segment of a live stream is left out");
+        self.queue.clear();
+        Ok(())
+    }
+
+    async fn open_part(&mut self, part: &Part) -> Result<SegmentBody, NetError> {
+        let secret = match &part.key {
+            None => None,
+            Some(key) => Some(self.secret(key, part.sequence).await?),
+        };
+        SegmentBody::open(self.client.clone(), &self.template, &part.resource, secret).await
+    }
+
+    async fn secret(&mut self, key: &Key, sequence: u64) -> Result<Secret, NetError> {
+        let known = self
+            .keys
+            .iter()
+            .find(|(url, _)| *url == key.url)
+            .map(|(_, key)| *key);
+        let bytes = match known {
+            Some(bytes) => bytes,
+            None => {
+                let bytes = fetch::key(&self.client, &self.template, &key.url).await?;
+                if self.keys.len() >= MAX_KEYS {
+                    self.keys.pop_front();
+                }
+                self.keys.push_back((key.url.clone(), bytes));
+                bytes
+            }
+        };
+        Ok((bytes, key.iv.unwrap_or_else(|| sequence_iv(sequence))))
+    }
+}
+
+/// Number of the segment a live stream is joined at.
+fn live_edge(list: &MediaPlaylist) -> u64 {
+    let distance = list.target * LIVE_DISTANCE;
+    let mut behind = Duration::ZERO;
+    let mut index = list.segments.len();
+    for segment in list.segments.iter().rev() {
+        if behind >= distance {
+            break;
+        }
+        behind += segment.duration;
+        index -= 1;
+    }
+    list.sequence.saturating_add(index as u64)
+}
+
+fn not_seekable(offset: u64, reason: &str) -> NetError {
+    NetError::NotSeekable {
+        host: "the HLS stream".to_owned(),
+        offset,
+        reason: reason.to_owned(),
+    }
+}
+
+impl ByteOrigin for HlsOrigin {
+    fn open(&mut self, offset: u64) -> BoxFuture<'_, Result<Opened, NetError>> {
+        Box::pin(self.open_at(offset))
+    }
+
+    fn read(&mut self, max: usize) -> BoxFuture<'_, Result<Bytes, NetError>> {
+        Box::pin(self.next_bytes(max))
+    }
+
+    fn is_cancellable(&self) -> bool {
+        true
+    }
+
+    fn pieces(&self) -> Option<Arc<PieceIndex>> {
+        Some(Arc::clone(&self.index))
+    }
+}
