@@ -7,6 +7,8 @@ command -v cmake >/dev/null 2>&1 || need+=(cmake)       # builds the bundled lib
 command -v make >/dev/null 2>&1 || need+=(make)
 if [ "${1:-}" = --tests ]; then
     command -v ffmpeg >/dev/null 2>&1 || need+=(ffmpeg) # makes the test media
+    # A venv needs pip's wheel, which Debian ships apart; for schemathesis.
+    python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || need+=(python3-venv)
 fi
 [ -e /etc/ssl/certs/ca-certificates.crt ] || need+=(ca-certificates)
 
@@ -24,5 +26,17 @@ if ! command -v cargo >/dev/null 2>&1; then
     else
         echo "setup: cargo not found. Install Rust 1.95 or newer with rustup, then run this again." >&2
         exit 1
+    fi
+fi
+
+# Tries everything the OpenAPI document says; see tests/blackbox/tests/openapi.rs.
+if [ "${1:-}" = --tests ]; then
+    pins=tests/blackbox/schemathesis.txt
+    if ! cmp -s "$pins" target/schemathesis/installed.txt; then
+        echo "setup: installing schemathesis into target/schemathesis"
+        mkdir -p target
+        python3 -m venv --clear target/schemathesis
+        target/schemathesis/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement "$pins"
+        cp "$pins" target/schemathesis/installed.txt
     fi
 fi

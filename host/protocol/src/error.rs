@@ -16,8 +16,9 @@ pub struct ErrorBody {
     pub trace: Option<String>,
     /// What went wrong.
     pub message: String,
-    /// Request path without query, not decoded.
-    pub path: String,
+    /// Request path without query, not decoded. Absent only in [`ErrorBody::nothing`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
 }
 
 impl ErrorBody {
@@ -43,7 +44,20 @@ impl ErrorBody {
             error: reason_phrase(status).into_owned(),
             trace,
             message,
-            path: path.into(),
+            path: Some(path.into()),
+        }
+    }
+
+    /// What the error page shows when there was no error.
+    #[must_use]
+    pub fn nothing(now_ms: i64) -> Self {
+        Self {
+            timestamp: now_ms,
+            status: 999,
+            error: "None".to_owned(),
+            trace: None,
+            message: Self::NO_MESSAGE.to_owned(),
+            path: None,
         }
     }
 }
@@ -86,6 +100,14 @@ mod tests {
         assert_eq!(
             crate::json::to_string(&body),
             r#"{"timestamp":7,"status":500,"error":"Internal Server Error","message":"No message available","path":"/v4/decodetrack"}"#
+        );
+    }
+
+    #[test]
+    fn nothing_has_no_path() {
+        assert_eq!(
+            crate::json::to_string(&ErrorBody::nothing(7)),
+            r#"{"timestamp":7,"status":999,"error":"None","message":"No message available"}"#
         );
     }
 

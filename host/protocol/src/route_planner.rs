@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::json::reader::Reader;
-use crate::update::ParseError;
+use crate::json::ParseError;
 
 /// Answer of `GET /v4/routeplanner/status` when a planner is active.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

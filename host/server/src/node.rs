@@ -7,6 +7,7 @@ use lavalink_protocol::json;
 
 use crate::build_info;
 use crate::config::Config;
+use crate::rest;
 use crate::services::Services;
 use crate::session::Registry;
 use crate::stats::CpuMeter;
@@ -23,6 +24,8 @@ pub struct Node {
     pub cpu: CpuMeter,
     /// The answer of `/v4/info`.
     pub info: Bytes,
+    /// The answer of `/v4/openapi.json`.
+    pub openapi: Bytes,
 }
 
 impl Node {
@@ -30,12 +33,14 @@ impl Node {
     pub fn new(services: Arc<Services>) -> Self {
         let config = Arc::clone(&services.config);
         let info = Bytes::from(json::to_vec(&build_info::info(&config, &services.plugins)));
+        let openapi = rest::write_openapi(&config.metrics);
         Self {
             config,
             services,
             registry: Arc::default(),
             cpu: CpuMeter::new(),
             info,
+            openapi,
         }
     }
 }

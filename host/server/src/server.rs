@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{Request, StatusCode};
+use axum::response::IntoResponse;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -14,12 +15,21 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt;
 
+use crate::deadline_stream::DeadlineStream;
+use crate::request_line::Observed;
 use crate::rest::Peer;
 
 /// Connections served at one time, REST and WebSocket together; further ones wait to be accepted.
 const MAX_CONNECTIONS: usize = 8192;
-/// Longest time for the head of a request to arrive, and for a kept connection to be idle before it.
-const HEADER_DEADLINE: Duration = Duration::from_secs(75);
+/// Longest time for the first byte of a new connection to arrive. Short, because nobody has shown a password yet.
+const FIRST_BYTE_DEADLINE: Duration = Duration::from_secs(10);
+/// Longest time for the head of a request to arrive, and for a kept connection to be idle before it; as Undertow.
+const HEADER_DEADLINE: Duration = Duration::from_secs(60);
+/// Longest time without progress when something is sent. Longer than the socket of a session waits, which can tell its
+/// client why.
+const WRITE_DEADLINE: Duration = Duration::from_secs(45);
+/// Bytes the kernel may hold per connection for a client that does not read (it doubles the number).
+const SEND_BUFFER: usize = 128 * 1024;
 /// Bytes of read buffer per connection; also the longest head.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// Pause after an error of `accept`, which mostly is a lack of file descriptors.
@@ -64,6 +74,7 @@ async fn accept(
         .map_err(std::io::Error::other)?;
     let (stream, address) = listener.accept().await?;
     stream.set_nodelay(true)?;
+    socket2::SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER)?;
     Ok((stream, Peer(address), permit))
 }
 
@@ -73,9 +84,29 @@ async fn serve_connection(
     router: Router,
     mut shutdown: watch::Receiver<bool>,
 ) {
+    let first_byte = tokio::select! {
+        first_byte = tokio::time::timeout(FIRST_BYTE_DEADLINE, stream.readable()) => first_byte,
+        () = over(&mut shutdown) => return,
+    };
+    if first_byte.is_err() {
+        tracing::debug!("connection from {} says nothing, it is closed", peer.0);
+        return;
+    }
+    let stream = DeadlineStream::new(stream, WRITE_DEADLINE, peer.0);
+    let (stream, line) = Observed::new(stream);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
-        router.clone().oneshot(request.map(Body::new))
+        let (router, line) = (router.clone(), Arc::clone(&line));
+        async move {
+            let answer = if line.is_cut_off(&request) {
+                Ok(StatusCode::BAD_REQUEST.into_response())
+            } else {
+                router.oneshot(request.map(Body::new)).await
+            };
+            let is_upgraded = matches!(&answer, Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS);
+            line.answered(is_upgraded);
+            answer
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

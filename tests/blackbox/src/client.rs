@@ -160,6 +160,8 @@ pub struct Socket {
     pub session_id: String,
     /// Messages in the order they came.
     pub seen: Vec<Value>,
+    /// The same messages as the text they came as.
+    pub texts: Vec<String>,
     cursor: usize,
 }
 
@@ -184,6 +186,7 @@ impl Socket {
             headers: answer.headers().clone(),
             session_id: String::new(),
             seen: Vec::new(),
+            texts: Vec::new(),
             cursor: 0,
         };
         let ready = socket.wait(|m| m["op"] == "ready").await;
@@ -196,13 +199,33 @@ impl Socket {
         format!("/v4/sessions/{}/players/{guild}", self.session_id)
     }
 
-    async fn next(&mut self) -> Option<Value> {
+    /// Takes the next message; false at the end.
+    async fn take(&mut self) -> bool {
+        match self.next().await {
+            Some(text) => {
+                let value = serde_json::from_str(&text).expect("messages are JSON");
+                self.seen.push(value);
+                self.texts.push(text);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The text a message came as.
+    ///
+    /// # Panics
+    /// When it did not come.
+    pub fn text_of(&self, message: &Value) -> &str {
+        let index = self.seen.iter().position(|seen| seen == message);
+        &self.texts[index.expect("the message came")]
+    }
+
+    // Cancel-safe: nothing is awaited once a message is taken.
+    async fn next(&mut self) -> Option<String> {
         loop {
             match self.stream.next().await? {
-                Ok(Message::Text(text)) => {
-                    let value: Value = serde_json::from_str(&text).expect("messages are JSON");
-                    return Some(value);
-                }
+                Ok(Message::Text(text)) => return Some(text.to_string()),
                 Ok(Message::Close(_)) | Err(_) => return None,
                 Ok(_) => {}
             }
@@ -227,9 +250,9 @@ impl Socket {
                     return self.seen[self.cursor - 1].clone();
                 }
             }
-            match tokio::time::timeout_at(deadline, self.next()).await {
-                Ok(Some(message)) => self.seen.push(message),
-                Ok(None) => panic!("the WebSocket closed; seen: {:#?}", self.seen),
+            match tokio::time::timeout_at(deadline, self.take()).await {
+                Ok(true) => {}
+                Ok(false) => panic!("the WebSocket closed; seen: {:#?}", self.seen),
                 Err(_) => panic!("nothing fitting within {patience:?}; seen: {:#?}", self.seen),
             }
         }
@@ -245,9 +268,7 @@ impl Socket {
     /// Reads whatever comes within this time.
     pub async fn drain(&mut self, time: Duration) {
         let deadline = tokio::time::Instant::now() + time;
-        while let Ok(Some(message)) = tokio::time::timeout_at(deadline, self.next()).await {
-            self.seen.push(message);
-        }
+        while let Ok(true) = tokio::time::timeout_at(deadline, self.take()).await {}
     }
 
     /// Events of one guild in the order seen, as `Type` or `TrackEndEvent:reason`.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::json::reader::Reader;
-use crate::update::ParseError;
+use crate::json::ParseError;
 
 /// One equalizer band.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

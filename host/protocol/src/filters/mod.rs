@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::json::reader::Reader;
-use crate::update::ParseError;
+use crate::json::ParseError;
 
 pub use kinds::{Band, ChannelMix, Distortion, Karaoke, LowPass, Rotation, Timescale, Tremolo, Vibrato};
 pub use name::{FilterName, FilterNames};

@@ -2,12 +2,14 @@
 
 mod number;
 mod object;
+mod parse_error;
 pub(crate) mod reader;
 mod reader_number;
 
 use serde::Serialize;
 
 pub use object::{InvalidObject, JsonObject};
+pub use parse_error::{ParseError, ParseErrorKind};
 
 /// Writes compact JSON with Java's float text.
 ///

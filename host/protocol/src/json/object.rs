@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::reader::Reader;
-use crate::update::ParseError;
+use super::ParseError;
 
 /// A JSON object kept as compact text: cheap to clone, no memory when empty.
 ///

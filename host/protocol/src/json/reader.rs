@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use super::reader_number;
-use crate::update::{ParseError, ParseErrorKind};
+use super::{ParseError, ParseErrorKind};
 
 /// Deepest nesting read; bounds the stack.
 const MAX_DEPTH: u32 = 128;

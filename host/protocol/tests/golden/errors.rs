@@ -26,7 +26,7 @@ fn every_error_body_is_rebuilt_from_its_parts() {
         let built = ErrorBody::new(
             parsed.status,
             parsed.message,
-            parsed.path,
+            parsed.path.unwrap_or_default(),
             parsed.trace,
             parsed.timestamp,
         );

@@ -1,11 +1,11 @@
 //! Request bodies.
 
 use lavalink_protocol::filters::{Filters, Timescale};
-use lavalink_protocol::json::JsonObject;
+use lavalink_protocol::json::{JsonObject, ParseErrorKind};
 use lavalink_protocol::route_planner::FreeAddress;
 use lavalink_protocol::update::{
     Omissible::{self, Omitted, Present},
-    ParseErrorKind, PlayerUpdate, SessionUpdate, TrackRequest, TrackUpdate, VoiceUpdate, parse_string_array,
+    PlayerUpdate, SessionUpdate, TrackRequest, TrackUpdate, VoiceUpdate, parse_string_array,
 };
 
 use proptest::prelude::*;

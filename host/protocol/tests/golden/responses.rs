@@ -49,6 +49,7 @@ fn every_rest_answer_round_trips() {
             "routeplanner" => drop(round_trip::<RoutePlannerStatus>(&name)),
             "stats" if kind == "stats" => assert_eq!(round_trip::<Stats>(&name), stats()),
             "stats" => assert_eq!(serde_json::from_str::<Stats>(&payload(&name)).unwrap(), stats()),
+            "version.txt" => assert!(Version::parse(payload(&name).trim()).pre_release.is_some()),
             "error" => {} // crate::errors
             other => panic!("no check for {other}"),
         }

@@ -242,10 +242,10 @@ impl PlayerTask {
     }
 }
 
-/// A timer whose first tick is due at once.
+/// A timer at a fixed rate whose first tick is due at once. Ticks that were missed are not made up for.
 pub(super) fn interval(period: Duration) -> Interval {
     let mut interval = tokio::time::interval(period);
-    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
     interval
 }
 

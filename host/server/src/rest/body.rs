@@ -9,7 +9,9 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use parking_lot::Mutex;
 
+use super::charset::Charset;
 use super::errors::ApiError;
+use super::media_type::MediaType;
 
 /// Most bytes of a body.
 const MAX_BYTES: usize = 8 * 1024 * 1024;
@@ -53,7 +55,10 @@ pub async fn read(request: Request<Body>) -> Result<Bytes, ApiError> {
     if bytes.is_empty() {
         return Err(ApiError::undecodable("the request body is missing"));
     }
-    kind?;
+    let bytes = kind?.to_utf8(bytes);
+    if bytes.len() > MAX_BYTES {
+        return Err(too_large());
+    }
     if let Some(payload) = parts.extensions.get::<Payload>() {
         *payload.0.lock() = Some(bytes.clone());
     }
@@ -79,46 +84,38 @@ async fn collect(mut body: Body) -> Result<Bytes, ApiError> {
         }
     }
     if received > MAX_BYTES {
-        let message = format!("The request body is larger than {MAX_BYTES} bytes");
-        return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, message));
+        return Err(too_large());
     }
     Ok(kept.freeze())
 }
 
-/// Whether the content is JSON.
-fn kind(headers: &HeaderMap, method: &Method) -> Result<(), ApiError> {
+fn too_large() -> ApiError {
+    let message = format!("The request body is larger than {MAX_BYTES} bytes");
+    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, message)
+}
+
+/// The charset of the content, which must be JSON.
+fn kind(headers: &HeaderMap, method: &Method) -> Result<Charset, ApiError> {
     let Some(value) = headers.get(header::CONTENT_TYPE) else {
         return Err(unsupported(
             "Content-Type 'application/octet-stream' is not supported.",
             method,
         ));
     };
-    let text = value.to_str().unwrap_or_default().trim();
-    let essence = text
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
-    match essence.split_once('/') {
-        Some((kind, subtype)) if is_token(kind) && is_token(subtype) => {
-            if kind == "application" && (subtype == "json" || subtype.ends_with("+json")) {
-                return Ok(());
+    let kind = value.to_str().ok().and_then(MediaType::parse);
+    let charset = kind.as_ref().map(|kind| Charset::named(kind.parameter("charset")));
+    match (kind, charset) {
+        (Some(kind), Some(Some(charset))) if !kind.is_wildcard() => {
+            if kind.is_json() {
+                return Ok(charset);
             }
             Err(unsupported(
-                &format!("Content-Type '{text}' is not supported."),
+                &format!("Content-Type '{kind}' is not supported."),
                 method,
             ))
         }
         _ => Err(unsupported("Could not parse Content-Type.", method)),
     }
-}
-
-fn is_token(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
 fn unsupported(message: &str, method: &Method) -> ApiError {
@@ -151,6 +148,7 @@ mod tests {
         for json in [
             "application/json",
             "application/json; charset=utf-8",
+            "application/json; charset=\"ISO-8859-1\"; x=y",
             "Application/problem+JSON",
         ] {
             assert_eq!(
@@ -162,6 +160,8 @@ mod tests {
         for (other, body) in [
             (Some("text/plain"), "{}"),
             (Some("nonsense"), "{}"),
+            (Some("application/json; charset=klingon"), "{}"),
+            (Some("application/*"), "{}"),
             (None, "{}"),
             (Some("text/plain"), ""),
         ] {

@@ -1,18 +1,29 @@
 //! Errors of the REST interface: an error answer is marked in the response and written once its path is known.
 
 use axum::body::Body;
-use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
 use axum::response::IntoResponse;
 use lavalink_protocol::error::ErrorBody;
-use lavalink_protocol::json;
 
 use crate::clock::unix_ms;
+
+/// Where an error comes from, as far as the answer shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// One of the node's own checks.
+    Check,
+    /// What is an uncaught exception in Java, whose container then forgets the headers set so far.
+    Uncaught,
+    /// Somebody asked for the error page without an error.
+    Nothing,
+}
 
 /// An answer other than success, with Lavalink's error object as its body.
 #[derive(Debug, Clone)]
 pub struct ApiError {
     status: StatusCode,
     message: String,
+    origin: Origin,
     /// Why, for `?trace=true`.
     detail: Option<String>,
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -24,6 +35,7 @@ impl ApiError {
         Self {
             status,
             message: message.into(),
+            origin: Origin::Check,
             detail: None,
             headers: Vec::new(),
         }
@@ -49,6 +61,28 @@ impl ApiError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, message)
     }
 
+    /// 500 with the text Java has for an exception nobody caught.
+    pub fn uncaught(message: impl Into<String>) -> Self {
+        Self {
+            origin: Origin::Uncaught,
+            ..Self::internal(message)
+        }
+    }
+
+    /// 406: the answer would be JSON, and the client takes none.
+    pub fn not_acceptable() -> Self {
+        let message = "Acceptable representations: [application/json, application/*+json].";
+        Self::new(StatusCode::NOT_ACCEPTABLE, message)
+    }
+
+    /// What `/error` itself answers.
+    pub fn nothing() -> Self {
+        Self {
+            origin: Origin::Nothing,
+            ..Self::internal("")
+        }
+    }
+
     /// The same error with its reason.
     #[must_use]
     pub fn because(mut self, reason: impl std::fmt::Display) -> Self {
@@ -63,8 +97,16 @@ impl ApiError {
         self
     }
 
-    /// Writes the error object; `path` is the raw path of the request.
-    pub fn render(&self, path: &str, wants_trace: bool) -> Body {
+    /// Whether the answer comes without the headers every other one has.
+    pub fn is_uncaught(&self) -> bool {
+        self.origin == Origin::Uncaught
+    }
+
+    /// The error object; `path` is the raw path of the request.
+    pub fn body(&self, path: &str, wants_trace: bool) -> ErrorBody {
+        if self.origin == Origin::Nothing {
+            return ErrorBody::nothing(unix_ms());
+        }
         let trace = wants_trace.then(|| {
             let mut text = format!("{} \"{}\"\n", self.status, self.message);
             if let Some(detail) = &self.detail {
@@ -74,8 +116,7 @@ impl ApiError {
             }
             text
         });
-        let body = ErrorBody::new(self.status.as_u16(), self.message.clone(), path, trace, unix_ms());
-        Body::from(json::to_vec(&body))
+        ErrorBody::new(self.status.as_u16(), self.message.clone(), path, trace, unix_ms())
     }
 }
 
@@ -84,7 +125,6 @@ impl IntoResponse for ApiError {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         for (name, value) in &self.headers {
             headers.append(name, value.clone());
         }

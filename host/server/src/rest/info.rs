@@ -4,30 +4,21 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use axum::http::{HeaderMap, Response, StatusCode, header};
 use axum::response::IntoResponse;
 
-use super::{json, json_bytes};
+use super::accept::Accept;
+use super::{ApiError, json, json_bytes};
 use crate::build_info;
 use crate::node::Node;
 use crate::stats;
 
 /// `GET /version`: the bare version, whatever type the client prefers.
-pub async fn version(headers: HeaderMap) -> Response<Body> {
-    let wants_json = headers
-        .get(header::ACCEPT)
-        .and_then(|accept| accept.to_str().ok())
-        .is_some_and(|accept| accept.contains("application/json") && !accept.contains("text/plain"));
-    let kind = if wants_json {
-        "application/json"
-    } else {
-        "text/plain;charset=ISO-8859-1"
-    };
-    (
-        [(header::CONTENT_TYPE, HeaderValue::from_static(kind))],
-        build_info::LAVALINK_VERSION,
-    )
-        .into_response()
+pub async fn version(headers: HeaderMap) -> Result<Response<Body>, ApiError> {
+    let kind = Accept::of(&headers)
+        .text()
+        .ok_or_else(ApiError::not_acceptable)?;
+    Ok(([(header::CONTENT_TYPE, kind)], build_info::LAVALINK_VERSION).into_response())
 }
 
 /// `GET /v4/info`, written once at the start.
@@ -46,4 +37,9 @@ pub async fn old_client() -> StatusCode {
         "A client asked for a path of Lavalink v3. This node speaks v4: connect to /v4/websocket."
     );
     StatusCode::OK
+}
+
+/// `/error`: the error page, without an error to show.
+pub async fn no_error() -> ApiError {
+    ApiError::nothing()
 }

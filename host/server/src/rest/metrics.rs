@@ -8,26 +8,9 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderValue, Response, header};
 use axum::response::IntoResponse;
 
-use super::ApiError;
+use super::{ApiError, routes};
 use crate::metrics::{CONTENT_TYPE, only};
 use crate::node::Node;
-
-/// Paths the page cannot take: they are answered already.
-const TAKEN: [&str; 13] = [
-    "/",
-    "/version",
-    "/v3/websocket",
-    "/v4/websocket",
-    "/v4/info",
-    "/v4/stats",
-    "/v4/loadtracks",
-    "/v4/decodetrack",
-    "/v4/decodetracks",
-    "/v4/routeplanner/status",
-    "/v4/routeplanner/free/address",
-    "/v4/routeplanner/free/all",
-    "/v4/openapi.json",
-];
 
 /// Checks that the page can be served at `path`; the router takes nothing else.
 ///
@@ -39,7 +22,7 @@ pub fn check_path(path: &str) -> Result<(), String> {
             "metrics.prometheus.endpoint: {path:?} {why}; use a plain path such as /metrics"
         ))
     };
-    if TAKEN.contains(&path) {
+    if routes::is_taken(path) {
         return refuse("is answered by another route");
     }
     let is_plain = path

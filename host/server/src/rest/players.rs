@@ -94,7 +94,7 @@ pub async fn update(
         track: track_request.map(|_| TrackIntent { no_replace }),
     };
     match player.control(controls).await? {
-        Applied::BadBand(error) => return Err(ApiError::internal(error.java_message()).because(error)),
+        Applied::BadBand(error) => return Err(ApiError::uncaught(error.java_message()).because(error)),
         Applied::KeepTrack => {}
         Applied::Proceed => {
             if let Some(track_request) = track_request {
@@ -118,7 +118,7 @@ fn check_filters(filters: &Filters) -> Result<(), ApiError> {
 /// Step 9.
 async fn connect(player: &PlayerHandle, voice: &VoiceUpdate) -> Result<(), ApiError> {
     let channel_id = ChannelId::parse(voice.channel_id.as_deref().unwrap_or_default())
-        .map_err(|error| ApiError::internal(error.java_message()).because(error))?;
+        .map_err(|error| ApiError::uncaught(error.java_message()).because(error))?;
     let target = VoiceTarget {
         update: voice.clone(),
         channel_id,

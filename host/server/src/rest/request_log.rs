@@ -1,4 +1,4 @@
-//! The outermost layer: checks the target, finishes error answers, sets the version header, logs the request.
+//! Logs each request, as Lavalink's request log does, and counts it.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -6,19 +6,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{Extensions, HeaderMap};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
-use super::accept;
 use super::body::Payload;
-use super::errors::ApiError;
-use super::query;
 use crate::config::RequestLogConfig;
 use crate::node::Node;
-
-/// Header every answer carries.
-const API_VERSION: HeaderName = HeaderName::from_static("lavalink-api-version");
 
 /// Address of the client; the accept loop puts it into each request.
 #[derive(Debug, Clone, Copy)]
@@ -34,31 +28,20 @@ impl Peer {
 }
 
 /// See the module.
-pub async fn frame(State(node): State<Arc<Node>>, mut request: Request, next: Next) -> Response {
-    if !is_target_allowed(&request) {
-        return with_version(StatusCode::BAD_REQUEST.into_response());
-    }
+pub async fn log(State(node): State<Arc<Node>>, mut request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let config = &node.config.logging.request;
-    let payload = Payload::default();
     let line = config.enabled.then(|| line(config, &request));
     if let Some(line) = line.as_ref().filter(|_| config.before_request) {
         tracing::info!(target: "lavalink::request", ">> {line}");
     }
+    let payload = Payload::default();
     if config.enabled && config.payload {
         request.extensions_mut().insert(payload.clone());
     }
-    let uri = request.uri().clone();
-    let is_json_accepted = accept::admits_json(request.headers());
-    let mut response = next.run(request).await;
-    if !is_json_accepted && accept::is_json_answer(&response) {
-        response = StatusCode::NOT_ACCEPTABLE.into_response();
-    }
-    if let Some(error) = response.extensions_mut().remove::<ApiError>() {
-        *response.body_mut() = error.render(uri.path(), query::wants_trace(uri.query()));
-    }
+    let response = next.run(request).await;
     if let Some(mut line) = line {
         append_payload(&mut line, &payload, config.max_payload_length);
         tracing::info!(target: "lavalink::request", "{line}");
@@ -70,25 +53,7 @@ pub async fn frame(State(node): State<Arc<Node>>, mut request: Request, next: Ne
         response.status().as_u16(),
         begun.elapsed(),
     );
-    with_version(response)
-}
-
-fn with_version(mut response: Response) -> Response {
     response
-        .headers_mut()
-        .insert(API_VERSION, HeaderValue::from_static("4"));
-    response
-}
-
-/// Characters Java's server refuses unless they are percent-encoded.
-fn is_target_allowed(request: &Request) -> bool {
-    let target = request
-        .uri()
-        .path_and_query()
-        .map_or("", |target| target.as_str());
-    !target
-        .bytes()
-        .any(|b| b <= b' ' || b >= 0x7f || b"\"#<>\\^`{}|".contains(&b))
 }
 
 /// `<METHOD> <uri>[?<query>][, client=<ip>][, headers=[…]]`
@@ -212,16 +177,6 @@ mod tests {
             (r#"{"paused":true}"#, r#"{"paused":true}"#),
         ] {
             assert_eq!(without_tokens(text), expected);
-        }
-    }
-
-    #[test]
-    fn targets_with_raw_special_characters_are_refused() {
-        assert!(is_target_allowed(&request()));
-        for target in ["/a|b", "/a?b={}", "/a`", "/%20?q=^"] {
-            if let Ok(request) = Request::builder().uri(target).body(Body::empty()) {
-                assert!(!is_target_allowed(&request), "{target}");
-            }
         }
     }
 }

@@ -71,5 +71,5 @@ pub async fn decode_many(
 
 /// A track string that cannot be used: 500 with Java's text.
 pub fn undecodable_track(error: &DecodeError) -> ApiError {
-    ApiError::internal(error.java_message()).because(error)
+    ApiError::uncaught(error.java_message()).because(error)
 }

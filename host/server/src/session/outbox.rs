@@ -2,8 +2,13 @@
 //!
 //! One queue serves both states: while a socket is attached it is drained at once; while the session waits to be
 //! resumed it keeps what must be replayed. What a lost socket had not sent yet is replayed as well.
+//!
+//! Each queue is bounded, and so are all together: while they hold more than [`Budget`] allows, none may hold more than a
+//! little.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use lavalink_protocol::message::OutgoingMessage;
 use parking_lot::Mutex;
@@ -13,6 +18,26 @@ use tokio::sync::Notify;
 const MAX_MESSAGES: usize = 8192;
 /// Most bytes of messages waiting at one time.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
+/// Most bytes waiting in all queues together before each is kept short.
+const MAX_TOTAL_BYTES: usize = 256 * 1024 * 1024;
+/// Most bytes of one queue while the total is used up.
+const SHORT_BYTES: usize = 64 * 1024;
+
+/// The bytes waiting in all queues of a node.
+#[derive(Debug)]
+pub struct Budget {
+    used: AtomicUsize,
+    max: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            used: AtomicUsize::new(0),
+            max: MAX_TOTAL_BYTES,
+        }
+    }
+}
 
 /// What the queue treats differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,15 +87,22 @@ pub struct Outbox {
     interrupted: Notify,
     max_messages: usize,
     max_bytes: usize,
+    budget: Arc<Budget>,
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        self.budget.used.fetch_sub(self.queue.get_mut().bytes, Relaxed);
+    }
 }
 
 impl Outbox {
     /// An outbox whose socket is about to be attached.
-    pub fn new() -> Self {
-        Self::with_bounds(MAX_MESSAGES, MAX_BYTES)
+    pub fn new(budget: Arc<Budget>) -> Self {
+        Self::with_bounds(MAX_MESSAGES, MAX_BYTES, budget)
     }
 
-    fn with_bounds(max_messages: usize, max_bytes: usize) -> Self {
+    fn with_bounds(max_messages: usize, max_bytes: usize, budget: Arc<Budget>) -> Self {
         let queue = Queue {
             messages: VecDeque::new(),
             bytes: 0,
@@ -84,7 +116,27 @@ impl Outbox {
             interrupted: Notify::new(),
             max_messages,
             max_bytes,
+            budget,
         }
+    }
+
+    /// Most bytes this queue may hold after `more` have come.
+    fn room(&self, more: usize) -> usize {
+        if self.budget.used.load(Relaxed).saturating_add(more) > self.budget.max {
+            SHORT_BYTES.min(self.max_bytes)
+        } else {
+            self.max_bytes
+        }
+    }
+
+    /// Takes note that the queue holds another number of bytes.
+    fn account(&self, queue: &mut Queue, bytes: usize) {
+        if bytes >= queue.bytes {
+            self.budget.used.fetch_add(bytes - queue.bytes, Relaxed);
+        } else {
+            self.budget.used.fetch_sub(queue.bytes - bytes, Relaxed);
+        }
+        queue.bytes = bytes;
     }
 
     /// Queues a message. Never blocks: a full queue ends the attached socket and costs the session its oldest
@@ -110,16 +162,24 @@ impl Outbox {
         if queue.mode == Mode::Closed || (queue.mode == Mode::Waiting && kind == Kind::PlayerUpdate) {
             return;
         }
-        while queue.is_full(self.max_messages, self.max_bytes, text.len()) {
+        while queue.is_full(self.max_messages, self.room(text.len()), text.len()) {
             if queue.mode == Mode::Attached && queue.interrupt.is_none() {
                 queue.interrupt = Some(Interrupt::Overflow);
                 self.interrupted.notify_one();
             }
-            if !queue.drop_least_important() {
+            let Some(dropped) = queue.drop_least_important() else {
+                if text.len() > self.room(text.len()) && self.room(text.len()) < self.max_bytes {
+                    // Too long to be taken while memory is short.
+                    queue.dropped += 1;
+                    return;
+                }
                 break;
-            }
+            };
+            let bytes = queue.bytes - dropped;
+            self.account(&mut queue, bytes);
         }
-        queue.bytes += text.len();
+        let bytes = queue.bytes + text.len();
+        self.account(&mut queue, bytes);
         queue.messages.push_back((kind, text));
         drop(queue);
         self.changed.notify_one();
@@ -132,7 +192,8 @@ impl Outbox {
             {
                 let mut queue = self.queue.lock();
                 if let Some((_, text)) = queue.messages.pop_front() {
-                    queue.bytes -= text.len();
+                    let bytes = queue.bytes - text.len();
+                    self.account(&mut queue, bytes);
                     return text;
                 }
             }
@@ -163,7 +224,8 @@ impl Outbox {
         queue.mode = Mode::Waiting;
         queue.interrupt = None;
         queue.messages.retain(|(kind, _)| *kind != Kind::PlayerUpdate);
-        queue.bytes = queue.messages.iter().map(|(_, text)| text.len()).sum();
+        let bytes = queue.messages.iter().map(|(_, text)| text.len()).sum();
+        self.account(&mut queue, bytes);
     }
 
     /// A new socket is there: `ready` goes out first, then what waited. Returns how many messages waited and how many
@@ -175,7 +237,8 @@ impl Outbox {
         let dropped = std::mem::take(&mut queue.dropped);
         queue.mode = Mode::Attached;
         queue.interrupt = None;
-        queue.bytes += text.len();
+        let bytes = queue.bytes + text.len();
+        self.account(&mut queue, bytes);
         queue.messages.push_front((Kind::Other, text));
         drop(queue);
         self.changed.notify_one();
@@ -192,7 +255,7 @@ impl Outbox {
         let mut queue = self.queue.lock();
         queue.mode = Mode::Closed;
         queue.messages = VecDeque::new();
-        queue.bytes = 0;
+        self.account(&mut queue, 0);
     }
 }
 
@@ -201,20 +264,15 @@ impl Queue {
         self.messages.len() >= max_messages || self.bytes + more > max_bytes
     }
 
-    /// Makes room; false when nothing is left to drop.
-    fn drop_least_important(&mut self) -> bool {
+    /// Makes room and returns how many bytes that gave, not yet accounted; `None` when nothing is left to drop.
+    fn drop_least_important(&mut self) -> Option<usize> {
         let oldest_of = |wanted| self.messages.iter().position(|(kind, _)| *kind == wanted);
         let index = oldest_of(Kind::PlayerUpdate)
             .or_else(|| oldest_of(Kind::Stats))
             .unwrap_or(0);
-        match self.messages.remove(index) {
-            Some((_, text)) => {
-                self.bytes -= text.len();
-                self.dropped += 1;
-                true
-            }
-            None => false,
-        }
+        let (_, text) = self.messages.remove(index)?;
+        self.dropped += 1;
+        Some(text.len())
     }
 }
 
@@ -289,7 +347,7 @@ mod tests {
 
     #[tokio::test]
     async fn messages_leave_in_order() {
-        let outbox = Outbox::new();
+        let outbox = Outbox::new(Arc::default());
         for code in 0..5 {
             outbox.send(&event(code));
         }
@@ -304,7 +362,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_waiting_session_keeps_events_and_stats_but_no_player_updates() {
-        let outbox = Outbox::new();
+        let outbox = Outbox::new(Arc::default());
         outbox.send(&update());
         outbox.send(&event(1));
         outbox.detach();
@@ -321,7 +379,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_waiting_queue_drops_old_stats_first_then_old_messages() {
-        let outbox = Outbox::with_bounds(3, 1 << 20);
+        let outbox = Outbox::with_bounds(3, 1 << 20, Arc::default());
         outbox.detach();
         outbox.send(&event(1));
         outbox.send(&stats(1));
@@ -346,7 +404,7 @@ mod tests {
 
     #[test]
     fn bytes_bound_the_queue_too() {
-        let outbox = Outbox::with_bounds(1000, 200);
+        let outbox = Outbox::with_bounds(1000, 200, Arc::default());
         outbox.send(&event(1));
         assert_eq!(interrupt(&outbox), None);
         outbox.send(&event(2));
@@ -356,7 +414,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_overflowing_socket_is_found_out_and_recovers_on_resume() {
-        let outbox = Outbox::with_bounds(2, 1 << 20);
+        let outbox = Outbox::with_bounds(2, 1 << 20, Arc::default());
         for code in 0..3 {
             outbox.send(&event(code));
         }
@@ -368,12 +426,39 @@ mod tests {
 
     #[tokio::test]
     async fn close_interrupts_and_end_drops_everything() {
-        let outbox = Outbox::new();
+        let outbox = Outbox::new(Arc::default());
         outbox.send(&event(1));
         outbox.close(1001, "bye");
         assert_eq!(outbox.interrupted().await, Interrupt::Close(1001, "bye"));
         outbox.end();
         outbox.send(&event(2));
         assert!(outbox.queue.lock().messages.is_empty());
+    }
+
+    #[tokio::test]
+    async fn all_queues_together_are_bounded() {
+        let length = event(1).to_json().len();
+        let budget = Arc::new(Budget {
+            used: AtomicUsize::new(0),
+            max: SHORT_BYTES + 3 * length,
+        });
+        let full = Outbox::new(Arc::clone(&budget));
+        for _ in 0..SHORT_BYTES / length {
+            full.send(&event(1));
+        }
+        assert_eq!(interrupt(&full), None);
+        let other = Outbox::new(Arc::clone(&budget));
+        for _ in 0..10 {
+            other.send(&event(2));
+        }
+        assert_eq!(interrupt(&other), None, "a short queue may grow");
+        full.send(&event(3));
+        assert_eq!(interrupt(&full), Some(Interrupt::Overflow), "a long one may not");
+        let kept = full.queue.lock().bytes;
+        assert!(kept <= SHORT_BYTES);
+        assert_eq!(budget.used.load(Relaxed), kept + 10 * length);
+        drop(full);
+        other.end();
+        assert_eq!(budget.used.load(Relaxed), 0);
     }
 }

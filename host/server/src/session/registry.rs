@@ -11,6 +11,7 @@ use rand::RngExt;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::outbox::Budget;
 use super::state::Session;
 use crate::player::PlayerHandle;
 
@@ -32,6 +33,7 @@ struct Sessions {
 pub struct Registry {
     sessions: Mutex<Sessions>,
     open_sockets: watch::Sender<usize>,
+    budget: Arc<Budget>,
 }
 
 /// Counts a socket as open while it lives.
@@ -93,9 +95,18 @@ impl Registry {
         loop {
             let id = SessionId::generate(|below| random.random_range(0..below));
             if !sessions.connected.contains_key(&id) && !sessions.waiting.contains_key(&id) {
-                return Claim::New(Arc::new(Session::new(id, user_id)));
+                return Claim::New(Arc::new(Session::new(id, user_id, Arc::clone(&self.budget))));
             }
         }
+    }
+
+    /// Whether a handshake of this user would resume the session.
+    pub fn is_waiting(&self, id: &str, user_id: UserId) -> bool {
+        let sessions = self.sessions.lock();
+        sessions
+            .waiting
+            .get(id)
+            .is_some_and(|waiting| waiting.session.user_id == user_id)
     }
 
     /// Counts a socket that is being served.
@@ -266,6 +277,8 @@ mod tests {
             !claimed(registry.claim(Some(session.id.as_str()), UserId(2))).1,
             "another user"
         );
+        assert!(registry.is_waiting(session.id.as_str(), UserId(1)));
+        assert!(!registry.is_waiting(session.id.as_str(), UserId(2)));
         let (same, resumed) = claimed(registry.claim(Some(session.id.as_str()), UserId(1)));
         assert!(resumed && Arc::ptr_eq(&same, &session));
         assert!(

@@ -8,7 +8,7 @@ use lavalink_protocol::session::SessionState;
 use lavalink_protocol::update::SessionUpdate;
 use parking_lot::Mutex;
 
-use super::outbox::Outbox;
+use super::outbox::{Budget, Outbox};
 use crate::player::PlayerHandle;
 use crate::services::Services;
 
@@ -30,12 +30,12 @@ struct Players {
 }
 
 impl Session {
-    /// A session without players.
-    pub fn new(id: SessionId, user_id: UserId) -> Self {
+    /// A session without players, whose messages count against `budget`.
+    pub fn new(id: SessionId, user_id: UserId, budget: Arc<Budget>) -> Self {
         Self {
             id,
             user_id,
-            outbox: Arc::new(Outbox::new()),
+            outbox: Arc::new(Outbox::new(budget)),
             resume: Mutex::new(SessionState::default()),
             players: Mutex::new(Players {
                 by_guild: HashMap::new(),

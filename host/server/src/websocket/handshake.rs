@@ -25,6 +25,13 @@ pub enum Refusal {
     NoKey,
 }
 
+impl Refusal {
+    /// Whether password and user were in order, so that the answer says whether the session would go on.
+    pub fn is_authenticated(self) -> bool {
+        !matches!(self, Self::Unauthorized | Self::NoUser)
+    }
+}
+
 /// What an acceptable handshake says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
@@ -43,13 +50,8 @@ pub struct Accepted {
 /// # Errors
 /// The first [`Refusal`] that applies.
 pub fn check(method: &Method, headers: &HeaderMap, password: &Secret) -> Result<Accepted, Refusal> {
-    let text = |name: &HeaderName| {
-        headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .map(str::trim)
-    };
-    let named = |name: &'static str| text(&HeaderName::from_static(name)).filter(|text| !text.is_empty());
+    let text = |name: &HeaderName| text(headers, name);
+    let named = |name: &'static str| named(headers, name);
     if !headers
         .get(header::AUTHORIZATION)
         .is_some_and(|given| password.matches(given.as_bytes()))
@@ -92,6 +94,25 @@ pub fn check(method: &Method, headers: &HeaderMap, password: &Secret) -> Result<
         client_name: named("client-name").map(str::to_owned),
         session_id: named("session-id").map(str::to_owned),
     })
+}
+
+/// The session the client names, with the user it says it is; for answers to handshakes that are refused.
+pub fn wanted(headers: &HeaderMap) -> Option<(&str, UserId)> {
+    Some((
+        named(headers, "session-id")?,
+        named(headers, "user-id")?.parse().ok()?,
+    ))
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .map(str::trim)
+}
+
+fn named<'a>(headers: &'a HeaderMap, name: &'static str) -> Option<&'a str> {
+    text(headers, &HeaderName::from_static(name)).filter(|text| !text.is_empty())
 }
 
 /// Whether the page that opens the socket was served from here.
@@ -215,6 +236,15 @@ mod tests {
             Err(Refusal::Unauthorized)
         );
         assert_eq!(outcome(Method::GET, &[("user-id", "")]), Err(Refusal::NoUser));
+    }
+
+    #[test]
+    fn a_refused_client_is_told_about_the_session_it_names() {
+        let named = headers(&[("session-id", "abc")]);
+        assert_eq!(wanted(&named), Some(("abc", UserId(170_939_974_227_541_168))));
+        assert_eq!(wanted(&headers(&[])), None);
+        assert_eq!(wanted(&headers(&[("session-id", "abc"), ("user-id", "me")])), None);
+        assert!(Refusal::NoKey.is_authenticated() && !Refusal::NoUser.is_authenticated());
     }
 
     #[test]

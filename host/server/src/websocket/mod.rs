@@ -30,7 +30,15 @@ pub async fn connect(State(node): State<Arc<Node>>, mut request: Request) -> Res
             if refusal == Refusal::Unauthorized {
                 tracing::error!("Authentication failed from {peer}");
             }
-            return refuse(refusal);
+            let mut response = refuse(refusal);
+            if refusal.is_authenticated() {
+                let is_waiting = handshake::wanted(request.headers())
+                    .is_some_and(|(id, user_id)| node.registry.is_waiting(id, user_id));
+                response
+                    .headers_mut()
+                    .insert(SESSION_RESUMED, session_resumed(is_waiting));
+            }
+            return response;
         }
     };
     let Accepted {
@@ -67,11 +75,12 @@ pub async fn connect(State(node): State<Arc<Node>>, mut request: Request) -> Res
     if let Ok(accept) = HeaderValue::from_str(&derive_accept_key(key.as_bytes())) {
         headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
     }
-    headers.insert(
-        SESSION_RESUMED,
-        HeaderValue::from_static(if is_resumed { "true" } else { "false" }),
-    );
+    headers.insert(SESSION_RESUMED, session_resumed(is_resumed));
     response
+}
+
+fn session_resumed(is_resumed: bool) -> HeaderValue {
+    HeaderValue::from_static(if is_resumed { "true" } else { "false" })
 }
 
 /// A session whose new socket never came about waits again.
@@ -90,9 +99,8 @@ fn refuse(refusal: Refusal) -> Response<Body> {
         Refusal::Version => (StatusCode::UPGRADE_REQUIRED, ""),
     };
     let mut response = (status, text).into_response();
-    if text.is_empty() {
-        response.headers_mut().remove(header::CONTENT_TYPE);
-    }
+    // Spring writes the bare bytes.
+    response.headers_mut().remove(header::CONTENT_TYPE);
     match refusal {
         Refusal::Method => response
             .headers_mut()

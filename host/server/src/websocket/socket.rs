@@ -217,6 +217,8 @@ where
 /// Sends stats at once and then every minute for as long as the session lives.
 async fn send_stats(node: Arc<Node>, session: Weak<Session>) {
     let mut interval = tokio::time::interval(STATS_INTERVAL);
+    // At a fixed rate; what a node that stood still has missed is not made up for.
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
         interval.tick().await;
         let Some(session) = session.upgrade().filter(|session| !session.outbox.is_ended()) else {
@@ -251,7 +253,7 @@ mod tests {
     async fn serve_bare(stream: DuplexStream) {
         let socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(settings())).await;
         let (mut sink, mut stream) = socket.split();
-        let end = exchange(&mut sink, &mut stream, &Outbox::new()).await;
+        let end = exchange(&mut sink, &mut stream, &Outbox::new(Arc::default())).await;
         finish(end, sink, stream).await;
     }
 

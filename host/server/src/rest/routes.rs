@@ -1,0 +1,215 @@
+//! The table of routes: which path takes which method, who answers, and what the OpenAPI document says about it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::handler::Handler;
+use axum::http::{HeaderValue, Method, Response, StatusCode, header};
+use axum::middleware::from_fn_with_state;
+use axum::response::IntoResponse;
+use axum::routing::{MethodFilter, MethodRouter, any};
+
+use super::openapi::{self, Operation, operations as doc};
+use super::{ApiError, auth, info, metrics, players, route_planner, sessions, tracks};
+use crate::config::MetricsConfig;
+use crate::node::Node;
+use crate::websocket;
+
+/// A path and the methods it takes.
+struct Endpoint {
+    path: Cow<'static, str>,
+    operations: Vec<(Method, &'static Operation)>,
+    router: MethodRouter<Arc<Node>>,
+    guard: Guard,
+}
+
+/// Who looks at the password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Guard {
+    /// This table, before the handler runs.
+    Table,
+    /// The handler, which also looks at the method.
+    Handler,
+    /// Nobody.
+    Nobody,
+}
+
+impl Endpoint {
+    fn at(path: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            path: path.into(),
+            operations: Vec::new(),
+            router: MethodRouter::new(),
+            guard: Guard::Table,
+        }
+    }
+
+    /// Takes the password check away.
+    fn open_to_all(mut self) -> Self {
+        self.guard = Guard::Nobody;
+        self
+    }
+
+    /// A path whose handler takes every method and checks everything itself.
+    fn self_guarded<H, T>(path: &'static str, operation: &'static Operation, handler: H) -> Self
+    where
+        H: Handler<T, Arc<Node>>,
+        T: 'static,
+    {
+        Self {
+            path: path.into(),
+            operations: vec![(Method::GET, operation)],
+            router: any(handler),
+            guard: Guard::Handler,
+        }
+    }
+
+    fn on<H, T>(
+        mut self,
+        (method, filter): (Method, MethodFilter),
+        operation: &'static Operation,
+        handler: H,
+    ) -> Self
+    where
+        H: Handler<T, Arc<Node>>,
+        T: 'static,
+    {
+        self.operations.push((method, operation));
+        self.router = self.router.on(filter, handler);
+        self
+    }
+
+    /// Answers HEAD as well.
+    fn get<H: Handler<T, Arc<Node>>, T: 'static>(self, operation: &'static Operation, handler: H) -> Self {
+        self.on((Method::GET, MethodFilter::GET), operation, handler)
+    }
+
+    fn post<H: Handler<T, Arc<Node>>, T: 'static>(self, operation: &'static Operation, handler: H) -> Self {
+        self.on((Method::POST, MethodFilter::POST), operation, handler)
+    }
+
+    fn patch<H: Handler<T, Arc<Node>>, T: 'static>(self, operation: &'static Operation, handler: H) -> Self {
+        self.on((Method::PATCH, MethodFilter::PATCH), operation, handler)
+    }
+
+    fn delete<H: Handler<T, Arc<Node>>, T: 'static>(self, operation: &'static Operation, handler: H) -> Self {
+        self.on((Method::DELETE, MethodFilter::DELETE), operation, handler)
+    }
+
+    /// The path with its password check. A method it does not take is refused before that.
+    fn into_router(self, node: &Arc<Node>) -> MethodRouter<Arc<Node>> {
+        if self.guard == Guard::Handler {
+            return self.router;
+        }
+        let declared = allow(self.operations.iter().map(|(method, _)| method));
+        let known = self.operations.iter().flat_map(|(method, _)| {
+            let head = (method == Method::GET).then_some(&Method::HEAD);
+            std::iter::once(method).chain(head)
+        });
+        let known = allow(known.chain([&Method::OPTIONS]));
+        let mut router = self
+            .router
+            .options(move || std::future::ready(options(known.clone())));
+        if self.guard == Guard::Table {
+            router = router.route_layer(from_fn_with_state(Arc::clone(node), auth::check));
+        }
+        router.fallback(move |request: Request| std::future::ready(not_allowed(&request, declared.clone())))
+    }
+}
+
+/// The error page, outside the document: it takes every method and needs no password.
+const ERROR_PAGE: &str = "/error";
+
+/// Every path of the document.
+fn endpoints(metrics: &MetricsConfig) -> Vec<Endpoint> {
+    let mut endpoints = fixed();
+    if metrics.enabled {
+        let page = Endpoint::at(metrics.endpoint.clone()).get(&doc::METRICS, metrics::page);
+        // As in Java the page is open to all once its path is configured, and guarded at the path it has otherwise.
+        endpoints.push(if metrics.is_endpoint_open {
+            page.open_to_all()
+        } else {
+            page
+        });
+    }
+    endpoints
+}
+
+/// Whether another route already answers this path.
+pub fn is_taken(path: &str) -> bool {
+    path == ERROR_PAGE || fixed().iter().any(|endpoint| endpoint.path == path)
+}
+
+/// The paths every node has.
+fn fixed() -> Vec<Endpoint> {
+    vec![
+        Endpoint::at("/version").get(&doc::VERSION, info::version),
+        Endpoint::at("/v4/info").get(&doc::INFO, info::info),
+        Endpoint::at("/v4/stats").get(&doc::STATS, info::stats),
+        Endpoint::at("/v4/openapi.json").get(&doc::OPENAPI, openapi::document),
+        Endpoint::at("/v4/loadtracks").get(&doc::LOAD_TRACKS, tracks::load),
+        Endpoint::at("/v4/decodetrack").get(&doc::DECODE_TRACK, tracks::decode),
+        Endpoint::at("/v4/decodetracks").post(&doc::DECODE_TRACKS, tracks::decode_many),
+        Endpoint::self_guarded("/v4/websocket", &doc::WEBSOCKET, websocket::connect),
+        Endpoint::at("/v4/sessions/{sessionId}").patch(&doc::UPDATE_SESSION, sessions::update),
+        Endpoint::at("/v4/sessions/{sessionId}/players").get(&doc::LIST_PLAYERS, players::list),
+        Endpoint::at("/v4/sessions/{sessionId}/players/{guildId}")
+            .get(&doc::GET_PLAYER, players::show)
+            .patch(&doc::UPDATE_PLAYER, players::update)
+            .delete(&doc::DESTROY_PLAYER, players::destroy),
+        Endpoint::at("/v4/routeplanner/status").get(&doc::ROUTE_PLANNER_STATUS, route_planner::status),
+        Endpoint::at("/v4/routeplanner/free/address").post(&doc::FREE_ADDRESS, route_planner::free_address),
+        Endpoint::at("/v4/routeplanner/free/all").post(&doc::FREE_ALL, route_planner::free_all),
+        Endpoint::at("/").get(&doc::ROOT, info::old_client),
+        Endpoint::at("/v3/websocket").get(&doc::OLD_WEBSOCKET, info::old_client),
+    ]
+}
+
+/// Paths with what each of their methods does, and whether the table checks the password.
+pub fn documented(
+    metrics: &MetricsConfig,
+) -> impl Iterator<Item = (String, bool, Vec<(Method, &'static Operation)>)> + use<> {
+    endpoints(metrics).into_iter().map(|endpoint| {
+        let is_guarded = endpoint.guard == Guard::Table;
+        (endpoint.path.into_owned(), is_guarded, endpoint.operations)
+    })
+}
+
+/// The router of all paths.
+pub fn all(node: &Arc<Node>) -> Router<Arc<Node>> {
+    let mut router = Router::new().route(ERROR_PAGE, any(info::no_error));
+    for endpoint in endpoints(&node.config.metrics) {
+        let path = endpoint.path.clone();
+        router = router.route(&path, endpoint.into_router(node));
+    }
+    router.fallback(no_endpoint)
+}
+
+/// `Allow` as Java writes it.
+fn allow<'a>(methods: impl Iterator<Item = &'a Method>) -> HeaderValue {
+    let names: Vec<&str> = methods.map(Method::as_str).collect();
+    // Cannot fail: method names are tokens.
+    HeaderValue::from_str(&names.join(",")).unwrap_or(HeaderValue::from_static(""))
+}
+
+fn options(allow: HeaderValue) -> Response<Body> {
+    ([(header::ALLOW, allow)], Body::empty()).into_response()
+}
+
+async fn no_endpoint(request: Request) -> ApiError {
+    ApiError::not_found(format!(
+        "No endpoint {} {}.",
+        request.method(),
+        request.uri().path()
+    ))
+}
+
+fn not_allowed(request: &Request, allow: HeaderValue) -> Response<Body> {
+    let message = format!("Method '{}' is not supported.", request.method());
+    let mut response = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, message).into_response();
+    response.headers_mut().insert(header::ALLOW, allow);
+    response
+}
