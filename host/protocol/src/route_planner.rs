@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::json::reader::Reader;
 use crate::json::ParseError;
+use crate::json::reader::Reader;
 
 /// Answer of `GET /v4/routeplanner/status` when a planner is active.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -60,7 +60,10 @@ impl RequestLine {
         let State::Read(Some(line)) = &*self.0.lock() else {
             return false;
         };
-        let target = request.uri().path_and_query().map_or("", |target| target.as_str());
+        let target = request
+            .uri()
+            .path_and_query()
+            .map_or("", |target| target.as_str());
         line.starts_with(format!("{} {target}#", request.method()).as_bytes())
     }
 }
@@ -141,7 +144,12 @@ mod tests {
     #[test]
     fn a_fragment_is_seen_however_it_arrives() {
         let line = line();
-        for piece in [&b"\r\nGE"[..], b"T /a?b", b"=c#d HTTP/1.1\r", b"\nHost: x#y\r\n\r\n"] {
+        for piece in [
+            &b"\r\nGE"[..],
+            b"T /a?b",
+            b"=c#d HTTP/1.1\r",
+            b"\nHost: x#y\r\n\r\n",
+        ] {
             line.observe(piece);
         }
         assert!(line.is_cut_off(&request("GET", "/a?b=c")));

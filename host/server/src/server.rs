@@ -103,7 +103,8 @@ async fn serve_connection(
             } else {
                 router.oneshot(request.map(Body::new)).await
             };
-            let is_upgraded = matches!(&answer, Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS);
+            let is_upgraded =
+                matches!(&answer, Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS);
             line.answered(is_upgraded);
             answer
         }

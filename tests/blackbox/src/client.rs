@@ -168,6 +168,18 @@ pub struct Socket {
 impl Socket {
     /// Connects, resuming when a session id is given, and waits for ready.
     pub async fn open(address: &str, password: &str, user: &str, resume: Option<&str>) -> Self {
+        let mut socket = Self::connect(address, password, user, resume).await;
+        let ready = socket.wait(|m| m["op"] == "ready").await;
+        socket.session_id = ready["sessionId"].as_str().expect("a session id").to_owned();
+        socket
+    }
+
+    /// Connects without waiting for ready, which may never come.
+    pub async fn open_unready(address: &str, password: &str, user: &str) -> Self {
+        Self::connect(address, password, user, None).await
+    }
+
+    async fn connect(address: &str, password: &str, user: &str, resume: Option<&str>) -> Self {
         let mut request = format!("ws://{address}/v4/websocket")
             .into_client_request()
             .expect("a valid URL");
@@ -181,17 +193,14 @@ impl Socket {
         let (stream, answer) = tokio_tungstenite::connect_async(request)
             .await
             .expect("the node accepts the WebSocket");
-        let mut socket = Self {
+        Self {
             stream,
             headers: answer.headers().clone(),
             session_id: String::new(),
             seen: Vec::new(),
             texts: Vec::new(),
             cursor: 0,
-        };
-        let ready = socket.wait(|m| m["op"] == "ready").await;
-        socket.session_id = ready["sessionId"].as_str().expect("a session id").to_owned();
-        socket
+        }
     }
 
     /// Path of a player of this session.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use fake_discord::{Config, analysis};
 use lavalink_blackbox::{Stage, media, stage::assert_clean};
+use lavalink_protocol::codec::EncodedTrack;
 use serde_json::json;
 use tokio::time::sleep;
 
@@ -107,6 +108,49 @@ async fn replacing_start_position_and_end_time() {
     assert!((11_900..12_300).contains(&position), "ended at {position} ms");
     let [left, _] = analysis::stereo(&stage.discord.pcm(5), 48_000).expect("audio");
     assert!((left.peak_hz - 880.0).abs() < 3.0, "{left:?}");
+}
+
+#[tokio::test]
+async fn the_old_track_is_heard_until_the_new_one_has_audio() {
+    let mut stage = Stage::start(Config::default()).await;
+    let path = file(&stage, "first.mp3", MP3, 60.0, 440);
+    stage.join(9).await;
+    stage.play(9, &path).await;
+    position_reaches(&stage, 9, 400..5_000).await;
+
+    // A track whose server accepts and says nothing.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a socket");
+    let url = format!("http://{}/a.mp3", silent.local_addr().expect("an address"));
+    let track = EncodedTrack {
+        version: 3,
+        title: "t".into(),
+        author: "a".into(),
+        length: 60_000,
+        identifier: url,
+        is_stream: false,
+        uri: None,
+        artwork_url: None,
+        isrc: None,
+        source_name: "http".into(),
+        details: [&[0, 3][..], b"mp3"].concat(),
+        position: 0,
+    };
+    let body = json!({"encodedTrack": track.encode().expect("encodable")});
+    stage.update(9, &body).await;
+    assert_eq!(stage.end_of(9).await, "replaced");
+    let before = stage.discord.report(9).expect("a report").frames.media;
+    stage
+        .heard(9, "the old track going on", |r| r.frames.media > before + 50)
+        .await;
+    assert_eq!(stage.position(9).await, 0, "the position is the new track's");
+
+    stage.update(9, &json!({"encodedTrack": null})).await;
+    assert_eq!(stage.end_of(9).await, "stopped");
+    stage
+        .heard(9, "silence after the stop", |r| r.frames.silence >= 5)
+        .await;
 }
 
 #[tokio::test]

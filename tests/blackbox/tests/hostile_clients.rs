@@ -18,7 +18,9 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 const PATIENCE: Duration = Duration::from_secs(180);
 
 async fn connect(node: &Node) -> TcpStream {
-    TcpStream::connect(node.address()).await.expect("the node accepts")
+    TcpStream::connect(node.address())
+        .await
+        .expect("the node accepts")
 }
 
 /// Sends raw bytes and returns the answer up to the end of the connection.
@@ -57,7 +59,10 @@ async fn requests_that_are_too_much() {
     let track = "QAAAdQMADVVua25vd24gdGl0bGUADlVua25vd24gYXJ0aXN0AAAAAAAA7zIAGWh0dHBzOi8vZXhhbXBsZS5vcmcvYS5tcDMAAQAZaHR0cHM6Ly9leGFtcGxlLm9yZy9hLm1wMwAAAARodHRwAANtcDMAAAAAAAAAAA==";
     let many = json!(vec![""; 100_000]);
     let answer = rest.post("/v4/decodetracks", &many).await;
-    assert_eq!((answer.status, answer.message().as_str()), (500, "No message available"));
+    assert_eq!(
+        (answer.status, answer.message().as_str()),
+        (500, "No message available")
+    );
     let many = json!(vec![track; 40_000]);
     let answer = rest.post("/v4/decodetracks", &many).await;
     assert_eq!(answer.status, 200);
@@ -80,7 +85,11 @@ async fn requests_that_are_too_much() {
     body[at] = 0xff;
     let request = rest.request(Method::PATCH, &player);
     let answer = rest
-        .send(request.header("Content-Type", "application/json").body(body.clone()))
+        .send(
+            request
+                .header("Content-Type", "application/json")
+                .body(body.clone()),
+        )
         .await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     body[0] = 0xff;
@@ -184,7 +193,15 @@ async fn frames_nobody_wants() {
 
     // Many small pieces of one message.
     let (mut stream, _) = websocket(&node, None).await;
-    let piece = |opcode: u8| [&[opcode, 0xfe][..], &1000_u16.to_be_bytes(), &[0; 4], &[b'a'; 1000]].concat();
+    let piece = |opcode: u8| {
+        [
+            &[opcode, 0xfe][..],
+            &1000_u16.to_be_bytes(),
+            &[0; 4],
+            &[b'a'; 1000],
+        ]
+        .concat()
+    };
     stream.get_mut().write_all(&piece(1)).await.expect("sent");
     for _ in 0..200 {
         if stream.get_mut().write_all(&piece(0)).await.is_err() {
@@ -239,7 +256,8 @@ async fn a_thousand_clients_that_never_read() {
     let deadline = Instant::now() + PATIENCE;
     let cut_off = |node: &Node| {
         let log = node.log();
-        log.matches("does not read its messages").count() + log.matches("reads its messages too slowly").count()
+        log.matches("does not read its messages").count()
+            + log.matches("reads its messages too slowly").count()
     };
     while cut_off(&node) < CLIENTS {
         assert!(Instant::now() < deadline, "{} cut off", cut_off(&node));

@@ -35,7 +35,13 @@ async fn the_document_is_about_the_routes_there_are() {
     for (path, item) in paths {
         let item = item.as_object().expect("an item");
         let path = path.replace("{sessionId}", "none").replace("{guildId}", "1");
-        for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+        for method in [
+            Method::GET,
+            Method::POST,
+            Method::PUT,
+            Method::PATCH,
+            Method::DELETE,
+        ] {
             if path == "/v4/websocket" {
                 continue;
             }
@@ -57,7 +63,10 @@ async fn the_document_is_about_the_routes_there_are() {
         if path != "/v4/websocket" {
             assert_eq!(answer.status, 200, "{path}");
             let allow = answer.headers["allow"].to_str().expect("text").to_owned();
-            let listed = allow.split(',').filter(|m| !matches!(*m, "HEAD" | "OPTIONS")).count();
+            let listed = allow
+                .split(',')
+                .filter(|m| !matches!(*m, "HEAD" | "OPTIONS"))
+                .count();
             assert_eq!(listed, item.len(), "{path}: {allow}");
         }
     }
@@ -73,7 +82,10 @@ async fn schemathesis_finds_nothing_undocumented() {
     })
     .await;
     let socket = node.socket().await;
-    let document = at_hand(node.rest().get("/v4/openapi.json").await.json(), &socket.session_id);
+    let document = at_hand(
+        node.rest().get("/v4/openapi.json").await.json(),
+        &socket.session_id,
+    );
     let file = node.directory().join("openapi.json");
     std::fs::write(&file, document.to_string()).expect("a file");
     let child = tokio::process::Command::new(program)
@@ -83,9 +95,29 @@ async fn schemathesis_finds_nothing_undocumented() {
         .args(["--url", &format!("http://{}", node.address())])
         .args(["--header", &format!("Authorization: {PASSWORD}")])
         .args(["--checks", CHECKS])
-        .args(["--max-time", "45", "--max-examples", "40", "--seed", "20261123", "--workers", "2"])
-        .args(["--phases", "examples,coverage,fuzzing", "--suppress-health-check", "all"])
-        .args(["--request-timeout", "30", "--exclude-path", "/v4/websocket", "--no-color"])
+        .args([
+            "--max-time",
+            "45",
+            "--max-examples",
+            "40",
+            "--seed",
+            "20261123",
+            "--workers",
+            "2",
+        ])
+        .args([
+            "--phases",
+            "examples,coverage,fuzzing",
+            "--suppress-health-check",
+            "all",
+        ])
+        .args([
+            "--request-timeout",
+            "30",
+            "--exclude-path",
+            "/v4/websocket",
+            "--no-color",
+        ])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -97,7 +129,11 @@ async fn schemathesis_finds_nothing_undocumented() {
         .expect("schemathesis ends")
         .expect("schemathesis runs");
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{text}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert!(text.contains("passed"), "{text}");
     assert!(node.is_running());
 }
@@ -105,7 +141,10 @@ async fn schemathesis_finds_nothing_undocumented() {
 /// The document with a session that exists, so that more than 404 is tried, and with a voice server on this machine.
 fn at_hand(mut document: Value, session: &str) -> Value {
     let paths = document["paths"].as_object_mut().expect("paths");
-    for operation in paths.values_mut().flat_map(|item| item.as_object_mut().expect("an item").values_mut()) {
+    for operation in paths
+        .values_mut()
+        .flat_map(|item| item.as_object_mut().expect("an item").values_mut())
+    {
         for parameter in operation["parameters"].as_array_mut().expect("a list") {
             if parameter["name"] == "sessionId" {
                 parameter["schema"]["enum"] = json!([session, "none"]);
@@ -120,4 +159,5 @@ fn at_hand(mut document: Value, session: &str) -> Value {
 
 /// Statuses, types and bodies are those of the document, so a 5xx is one the document has for that operation: those
 /// Java gives too, with their texts.
-const CHECKS: &str = "status_code_conformance,content_type_conformance,response_schema_conformance,ignored_auth";
+const CHECKS: &str =
+    "status_code_conformance,content_type_conformance,response_schema_conformance,ignored_auth";

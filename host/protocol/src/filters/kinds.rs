@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::json::reader::Reader;
 use crate::json::ParseError;
+use crate::json::reader::Reader;
 
 /// One equalizer band.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

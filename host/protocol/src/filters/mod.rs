@@ -6,8 +6,8 @@ mod name;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::json::reader::Reader;
 use crate::json::ParseError;
+use crate::json::reader::Reader;
 
 pub use kinds::{Band, ChannelMix, Distortion, Karaoke, LowPass, Rotation, Timescale, Tremolo, Vibrato};
 pub use name::{FilterName, FilterNames};

@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::reader::Reader;
 use super::ParseError;
+use super::reader::Reader;
 
 /// A JSON object kept as compact text: cheap to clone, no memory when empty.
 ///

@@ -18,7 +18,7 @@ pub use error::ConfigError;
 #[allow(unused_imports)]
 pub use route_planner::{RateLimitConfig, RetryLimit};
 pub use sources::Sources;
-pub use typed::{Config, LoggingConfig, OutgoingConfig, RequestLogConfig, Resampling};
+pub use typed::{Config, LoggingConfig, MetricsConfig, OutgoingConfig, RequestLogConfig, Resampling};
 
 /// The configuration of a node that was started without any file.
 const EMBEDDED: &str = include_str!("../../../../config/embedded.yml");

@@ -59,9 +59,16 @@ impl Playback {
 }
 
 impl PlayerTask {
-    /// Plays a track instead of whatever plays now.
+    /// Plays a track instead of whatever plays now. What plays now is heard until the new track has audio.
     pub(super) fn play(&mut self, play: Play) {
+        let shadow = self
+            .playback
+            .as_mut()
+            .and_then(|playback| playback.pipeline.take());
         self.end(EndReason::Replaced);
+        if shadow.is_some() {
+            self.shadow = shadow;
+        }
         let position = play
             .position
             .unwrap_or_else(|| play.track.stored_position())
@@ -125,7 +132,10 @@ impl PlayerTask {
         self.opening = None;
         self.updates = None;
         self.checks = None;
-        self.source.clear();
+        if reason != EndReason::Replaced {
+            self.source.clear();
+            self.shadow = None;
+        }
         self.source.state().counter.ended(unix_ms());
         drop(playback);
         let Some(view) = self.shared.view.lock().track.take() else {
@@ -177,6 +187,7 @@ impl PlayerTask {
         // A seek that came while the source was being opened is where playback begins.
         clock.seek_done();
         self.source.play(frames, clock);
+        self.shadow = None;
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use lavalink_audio::FrameConsumer;
+use lavalink_audio::{FrameConsumer, Pipeline};
 use lavalink_protocol::events::{EndReason, Event};
 use lavalink_protocol::filters::Filters;
 use lavalink_protocol::ids::UserId;
@@ -39,6 +39,8 @@ pub struct PlayerTask {
     pub(super) user_id: UserId,
     pub(super) source: SourceHandle<FrameConsumer>,
     pub(super) playback: Option<Playback>,
+    /// The pipeline of a replaced track, which is heard until the new one has audio.
+    pub(super) shadow: Option<Pipeline>,
     pub(super) opening: Option<super::abort::Owned<Opened>>,
     pub(super) connecting: Option<Connecting>,
     pub(super) voice_events: Option<mpsc::Receiver<VoiceEvent>>,
@@ -75,6 +77,7 @@ impl PlayerTask {
             user_id,
             source,
             playback: None,
+            shadow: None,
             opening: None,
             connecting: None,
             voice_events: None,

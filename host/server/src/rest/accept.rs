@@ -21,7 +21,10 @@ impl Accept {
             let Ok(text) = value.to_str() else {
                 return Self(None);
             };
-            for part in split(text, ',').into_iter().filter(|part| !part.trim().is_empty()) {
+            for part in split(text, ',')
+                .into_iter()
+                .filter(|part| !part.trim().is_empty())
+            {
                 let Some(weighted) = MediaType::parse(part).and_then(weigh) else {
                     return Self(None);
                 };
@@ -128,7 +131,10 @@ mod tests {
                 &["application/problem+json;q=0.5, application/json"],
                 "application/json",
             ),
-            (&["application/json; charset=utf-8"], "application/json;charset=utf-8"),
+            (
+                &["application/json; charset=utf-8"],
+                "application/json;charset=utf-8",
+            ),
             (&["text/html, image/gif, *; q=.2"], "application/json"),
             (&["application/json;q=0"], "application/json"),
         ] {
@@ -179,7 +185,13 @@ mod tests {
         ] {
             assert!(accept(&[value]).prefers_html(), "{value}");
         }
-        for value in ["*/*", "application/json", "text/plain", "*/*, text/html;q=0.5", "nonsense"] {
+        for value in [
+            "*/*",
+            "application/json",
+            "text/plain",
+            "*/*, text/html;q=0.5",
+            "nonsense",
+        ] {
             assert!(!accept(&[value]).prefers_html(), "{value}");
         }
     }

@@ -122,7 +122,11 @@ fn java_date(unix_ms: i64) -> String {
     let since = Duration::from_millis(u64::try_from(unix_ms).unwrap_or(0));
     // `Mon, 23 Nov 2026 15:01:35 GMT`
     let http = httpdate::fmt_http_date(UNIX_EPOCH + since);
-    match http.split([' ', ',']).filter(|part| !part.is_empty()).collect::<Vec<_>>()[..] {
+    match http
+        .split([' ', ','])
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()[..]
+    {
         [weekday, day, month, year, time, _] => format!("{weekday} {month} {day} {time} UTC {year}"),
         _ => http,
     }

@@ -103,7 +103,9 @@ fn kind(headers: &HeaderMap, method: &Method) -> Result<Charset, ApiError> {
         ));
     };
     let kind = value.to_str().ok().and_then(MediaType::parse);
-    let charset = kind.as_ref().map(|kind| Charset::named(kind.parameter("charset")));
+    let charset = kind
+        .as_ref()
+        .map(|kind| Charset::named(kind.parameter("charset")));
     match (kind, charset) {
         (Some(kind), Some(Some(charset))) if !kind.is_wildcard() => {
             if kind.is_json() {

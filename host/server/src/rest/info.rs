@@ -15,9 +15,7 @@ use crate::stats;
 
 /// `GET /version`: the bare version, whatever type the client prefers.
 pub async fn version(headers: HeaderMap) -> Result<Response<Body>, ApiError> {
-    let kind = Accept::of(&headers)
-        .text()
-        .ok_or_else(ApiError::not_acceptable)?;
+    let kind = Accept::of(&headers).text().ok_or_else(ApiError::not_acceptable)?;
     Ok(([(header::CONTENT_TYPE, kind)], build_info::LAVALINK_VERSION).into_response())
 }
 

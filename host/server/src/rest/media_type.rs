@@ -109,7 +109,17 @@ mod tests {
                 "{text}"
             );
         }
-        for text in ["", "nonsense", "*/json", "a/", "/b", "a b/c", "a/b;x=\"1", "a/b;x=", "a/b;=1"] {
+        for text in [
+            "",
+            "nonsense",
+            "*/json",
+            "a/",
+            "/b",
+            "a b/c",
+            "a/b;x=\"1",
+            "a/b;x=",
+            "a/b;=1",
+        ] {
             assert_eq!(MediaType::parse(text), None, "{text}");
         }
     }

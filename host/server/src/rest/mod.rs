@@ -50,9 +50,5 @@ fn json(value: &impl serde::Serialize) -> Response<Body> {
 
 /// A JSON answer that is already written.
 fn json_bytes(bytes: impl Into<Body>) -> Response<Body> {
-    (
-        [(header::CONTENT_TYPE, accept::JSON)],
-        bytes.into(),
-    )
-        .into_response()
+    ([(header::CONTENT_TYPE, accept::JSON)], bytes.into()).into_response()
 }

@@ -4,6 +4,6 @@ mod outbox;
 mod registry;
 mod state;
 
-pub use outbox::{Budget, Interrupt, Outbox};
+pub use outbox::{Interrupt, Outbox};
 pub use registry::{Claim, Registry};
 pub use state::Session;

@@ -243,7 +243,10 @@ mod tests {
         let named = headers(&[("session-id", "abc")]);
         assert_eq!(wanted(&named), Some(("abc", UserId(170_939_974_227_541_168))));
         assert_eq!(wanted(&headers(&[])), None);
-        assert_eq!(wanted(&headers(&[("session-id", "abc"), ("user-id", "me")])), None);
+        assert_eq!(
+            wanted(&headers(&[("session-id", "abc"), ("user-id", "me")])),
+            None
+        );
         assert!(Refusal::NoKey.is_authenticated() && !Refusal::NoUser.is_authenticated());
     }
 

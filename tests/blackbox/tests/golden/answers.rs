@@ -51,7 +51,10 @@ async fn the_node_and_its_tracks() {
     let rest = node.rest();
     let mut used = Used::default();
 
-    assert_eq!(rest.get("/version").await.text, payload("rest-version.txt").trim_end());
+    assert_eq!(
+        rest.get("/version").await.text,
+        payload("rest-version.txt").trim_end()
+    );
     used.note("rest-version.txt");
     let info = rest.get("/v4/info").await.text;
     let golden = payload("rest-info-release.json").replace(
@@ -97,7 +100,9 @@ async fn the_node_and_its_tracks() {
         used.same(name, &rest.get(&load(identifier)).await.text, &[]);
     }
     // The catalogue has one source, so the track of another carries its name.
-    let answer = rest.get(&load("https://www.youtube.com/playlist?list=plain")).await;
+    let answer = rest
+        .get(&load("https://www.youtube.com/playlist?list=plain"))
+        .await;
     used.same(
         "rest-loadtracks-playlist-noselection.json",
         &answer.text,
@@ -107,7 +112,12 @@ async fn the_node_and_its_tracks() {
     let answer = rest
         .get(&load("https://www.youtube.com/watch?v=unavailable"))
         .await;
-    let free = ["/data/message", "/data/severity", "/data/cause", "/data/causeStackTrace"];
+    let free = [
+        "/data/message",
+        "/data/severity",
+        "/data/cause",
+        "/data/causeStackTrace",
+    ];
     used.same("rest-loadtracks-error.json", &answer.text, &free);
 
     let golden = payload("rest-decodetrack.json");
@@ -135,7 +145,11 @@ async fn from_the_web(node: &Node, used: &mut Used) {
     let file = media::tone(node.directory(), "a.mp3", &encoder, 44_100, 2.0, 440, 660);
     let bytes = std::fs::read(file).expect("the file is there");
     // Without the title ffmpeg was told to write.
-    let bytes = bytes[bytes.windows(2).position(|pair| pair == [0xff, 0xfb]).expect("a frame")..].to_vec();
+    let bytes = bytes[bytes
+        .windows(2)
+        .position(|pair| pair == [0xff, 0xfb])
+        .expect("a frame")..]
+        .to_vec();
     web.serve("/a.mp3", Resource::bytes("audio/mpeg", bytes.clone()));
     let free = [
         "/data/encoded",
@@ -152,7 +166,13 @@ async fn from_the_web(node: &Node, used: &mut Used) {
         .post("/v4/decodetracks", &json!([golden["data"]["encoded"]]))
         .await;
     assert_eq!(answer.json()[0], golden["data"]);
-    let frames = bytes.iter().copied().cycle().skip(2048).take(1 << 20).collect::<Vec<_>>();
+    let frames = bytes
+        .iter()
+        .copied()
+        .cycle()
+        .skip(2048)
+        .take(1 << 20)
+        .collect::<Vec<_>>();
     web.serve("/live", Resource::bytes("audio/mpeg", frames).without_length());
     let answer = rest.get(&load(&web.url("/live"))).await;
     let free = [
@@ -226,7 +246,12 @@ async fn players_and_their_session() {
     let golden = format!("{}}}}}", &golden[..at]);
     used.same_as("rest-player-all-filters.json", &golden, &answer.text, MOMENT);
 
-    patch(&rest, &stage.socket, r#"{"volume":100,"paused":false,"filters":{}}"#).await;
+    patch(
+        &rest,
+        &stage.socket,
+        r#"{"volume":100,"paused":false,"filters":{}}"#,
+    )
+    .await;
     stage
         .discord
         .close(GUILD, 4006, "Session is no longer valid.")

@@ -60,7 +60,11 @@ fn compare(golden: &Value, found: &Value, at: &str, free: &[&str], differences: 
         (Value::Object(golden), Value::Object(found)) => {
             let names = |map: &serde_json::Map<String, Value>| map.keys().cloned().collect::<Vec<_>>();
             if names(golden) != names(found) {
-                differences.push(format!("{at}: members {:?}, not {:?}", names(found), names(golden)));
+                differences.push(format!(
+                    "{at}: members {:?}, not {:?}",
+                    names(found),
+                    names(golden)
+                ));
                 return;
             }
             for (name, value) in golden {

@@ -68,7 +68,12 @@ async fn every_mistake_has_its_answer() {
     broken_tracks(&rest, &mut used).await;
 
     let answer = rest.send(rest.request(Method::POST, "/v4/info")).await;
-    check(&mut used, "rest-error-405.json", &payload("rest-error-405.json"), &answer);
+    check(
+        &mut used,
+        "rest-error-405.json",
+        &payload("rest-error-405.json"),
+        &answer,
+    );
     assert_eq!(answer.headers["allow"], "GET");
     let request = rest
         .request(Method::PATCH, &socket.player(GUILD))
@@ -102,10 +107,7 @@ async fn refused_updates(rest: &Rest, socket: &Socket, used: &mut Used) {
             "rest-error-400-filters.json",
             r#"{"filters":{"karaoke":null,"volume":1.0,"tremolo":{}}}"#,
         ),
-        (
-            "rest-error-400-voice.json",
-            &voice.replace(r#""1"}"#, r#""  "}"#),
-        ),
+        ("rest-error-400-voice.json", &voice.replace(r#""1"}"#, r#""  "}"#)),
         ("rest-error-400-undecodable.json", r#"{"volume":"#),
         (
             "rest-error-400-identifier-failed.json",

@@ -16,7 +16,10 @@ use std::path::Path;
 
 /// Payloads the node never sends and no client sends either, with the reason. They are read by the protocol crate.
 const NEITHER: &[(&str, &str)] = &[
-    ("rest-info-prerelease.json", "the release a binary claims is fixed"),
+    (
+        "rest-info-prerelease.json",
+        "the release a binary claims is fixed",
+    ),
     ("rest-info-snapshot.json", "the release a binary claims is fixed"),
     (
         "rest-stats-as-documented.json",

@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use crate::compare::Used;
-use crate::payload;
 use crate::scene::{self, GUILD, assert_consistent, in_session, options, patch};
 
 /// Payloads produced by the tests of this file.
@@ -160,12 +159,7 @@ async fn voice_ends(stage: &mut Stage, used: &mut Used) {
 /// What takes its time, all at once.
 #[tokio::test]
 async fn messages_that_take_a_while() {
-    let mut used = [
-        Used::default(),
-        Used::default(),
-        Used::default(),
-        Used::default(),
-    ];
+    let mut used = [Used::default(), Used::default(), Used::default(), Used::default()];
     let [cleanup, stuck, frames, load] = &mut used;
     tokio::join!(
         abandoned(cleanup),
@@ -236,9 +230,16 @@ async fn full_minute(used: &mut Used) {
     free.extend(STATS);
     used.same("ws-stats-frames.json", stage.socket.text_of(&stats), &free);
     let count = |name: &str| stats["frameStats"][name].as_i64().expect("a number");
-    assert_eq!(count("sent") + count("nulled") + count("deficit"), 3000, "{stats}");
+    assert_eq!(
+        count("sent") + count("nulled") + count("deficit"),
+        3000,
+        "{stats}"
+    );
     assert!(count("sent") > 0, "{stats}");
-    assert_eq!((&stats["players"], &stats["playingPlayers"]), (&json!(1), &json!(1)));
+    assert_eq!(
+        (&stats["players"], &stats["playingPlayers"]),
+        (&json!(1), &json!(1))
+    );
 }
 
 /// The load of a node that does next to nothing is a number Java writes with an exponent.
@@ -266,7 +267,10 @@ async fn nearly_idle(used: &mut Used) {
             let number = number.trim_end_matches('}');
             let (mantissa, exponent) = number.split_once('E').unwrap_or_else(|| panic!("{text}"));
             assert_eq!(mantissa.find('.'), Some(1), "{number}");
-            assert!(exponent.parse::<i32>().is_ok_and(|exponent| exponent <= -4), "{number}");
+            assert!(
+                exponent.parse::<i32>().is_ok_and(|exponent| exponent <= -4),
+                "{number}"
+            );
             used.same("ws-stats-small-load.json", text, STATS);
             return;
         }

@@ -49,8 +49,16 @@ async fn every_request_is_accepted() {
     let voice = payload("req-player-voice.json");
     let voice = voice.replace("rotterdam1234.discord.media:443", &stage.discord.endpoint());
     let channel = stage.discord.channel_of(GUILD).to_string();
-    let answer = patch(&rest, &stage.socket, &voice.replace("281904327543816192", &channel)).await;
-    assert_eq!((answer.status, &answer.json()["voice"]["token"]), (200, &json!("tok")));
+    let answer = patch(
+        &rest,
+        &stage.socket,
+        &voice.replace("281904327543816192", &channel),
+    )
+    .await;
+    assert_eq!(
+        (answer.status, &answer.json()["voice"]["token"]),
+        (200, &json!("tok"))
+    );
     used.note("req-player-voice.json");
 
     let mut send = async |name: &str| {
@@ -62,7 +70,10 @@ async fn every_request_is_accepted() {
     let player = send("req-player-play.json").await;
     assert_eq!(player["track"]["userData"], json!({"requester": "1"}));
     assert!(player["track"]["info"]["position"].as_i64().expect("a number") >= 30_000);
-    assert_eq!((&player["volume"], &player["paused"]), (&json!(100), &json!(false)));
+    assert_eq!(
+        (&player["volume"], &player["paused"]),
+        (&json!(100), &json!(false))
+    );
     let player = send("req-player-userdata.json").await;
     assert_eq!(player["track"]["userData"], json!({"a": 1}));
     let player = send("req-player-lenient-numbers.json").await;
@@ -76,12 +87,21 @@ async fn every_request_is_accepted() {
     let player = send("req-player-filters-clear.json").await;
     assert_eq!(player["filters"], json!({}));
     let player = send("req-player-stop.json").await;
-    assert_eq!((&player["track"], &player["paused"]), (&Value::Null, &json!(false)));
-    for play in ["req-player-play-deprecated.json", "req-player-play-identifier.json"] {
+    assert_eq!(
+        (&player["track"], &player["paused"]),
+        (&Value::Null, &json!(false))
+    );
+    for play in [
+        "req-player-play-deprecated.json",
+        "req-player-play-identifier.json",
+    ] {
         let player = send(play).await;
         assert_eq!(player["track"]["info"]["title"], "Example Song", "{play}");
     }
-    assert_eq!(send("req-player-stop-deprecated.json").await["track"], Value::Null);
+    assert_eq!(
+        send("req-player-stop-deprecated.json").await["track"],
+        Value::Null
+    );
 
     stage.socket.drain(Duration::from_millis(200)).await;
     assert_eq!(

@@ -8,8 +8,8 @@ use std::io::{Read, Seek, SeekFrom};
 use std::time::Duration;
 
 use lavalink_plugin_api::{
-    ByteStream, Details, Failure, Hint, Host, HttpRequest, Loaded, Media, Playlist, Source, SourceDescriptor, Track,
-    TrackInfo, export_source,
+    ByteStream, Details, Failure, Hint, Host, HttpRequest, Loaded, Media, Playlist, Source, SourceDescriptor,
+    Track, TrackInfo, export_source,
 };
 
 /// Where pages of tracks are.

@@ -85,13 +85,21 @@ impl Answer {
     /// An answer without a body.
     pub const fn empty(status: u16, what: &'static str) -> Self {
         let content = Content::Empty;
-        Self { status, what, content }
+        Self {
+            status,
+            what,
+            content,
+        }
     }
 
     /// An answer in JSON.
     pub const fn json(status: u16, what: &'static str, schema: &'static str) -> Self {
         let content = Content::Json(schema);
-        Self { status, what, content }
+        Self {
+            status,
+            what,
+            content,
+        }
     }
 
     /// An error.

@@ -252,7 +252,10 @@ pub const WEBSOCKET: Operation = Operation {
     ],
     body: None,
     answers: &[
-        Answer::empty(101, "The socket is open; `Session-Resumed` says whether the session goes on."),
+        Answer::empty(
+            101,
+            "The socket is open; `Session-Resumed` says whether the session goes on.",
+        ),
         Answer::empty(400, "`User-Id` is missing, or this is no WebSocket handshake."),
         Answer::empty(401, "The password is missing or wrong."),
         Answer::empty(403, "A page of another origin."),
