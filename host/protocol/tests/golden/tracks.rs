@@ -129,7 +129,8 @@ fn each_track(value: &Value, check: &mut impl FnMut(&str, TrackInfo)) {
 #[test]
 fn every_track_of_the_payloads_decodes_to_its_info_and_back() {
     let mut count = 0;
-    for name in names(&["rest-", "ws-"]) {
+    let names = names(&["rest-", "ws-"]);
+    for name in names.into_iter().filter(|name| name.ends_with(".json")) {
         let value = serde_json::from_str(&payload(&name)).unwrap();
         each_track(&value, &mut |encoded, info| {
             let track = decode(encoded);
