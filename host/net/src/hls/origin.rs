@@ -105,7 +105,7 @@ impl HlsOrigin {
         };
         let seekable = list.is_complete;
         self.next = if seekable {
-            if offset % PIECE_BYTES != 0 {
+            if !offset.is_multiple_of(PIECE_BYTES) {
                 return Err(not_seekable(
                     offset,
                     "only the beginning of a segment can be reached",
