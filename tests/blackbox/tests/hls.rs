@@ -46,7 +46,7 @@ fn serve(
             .expect("text")
             .to_owned();
         services.serve(
-            &format!("/{name}/{file}"),
+            format!("/{name}/{file}"),
             Resource::bytes("application/octet-stream", bytes),
         );
     }
@@ -192,7 +192,7 @@ fn pack(services: &FakeServices, folder: &Path, playlist: &str) {
         let mut bytes = b"ID3\x04\0\0\0\0\0\x3fPRIV\0\0\0\x35\0\0com.apple.streaming.transportStreamTimestamp\0\0\0\0\0\0\x0d\xbb\xa0".to_vec();
         bytes.resize(10 + 0x3f, 0);
         bytes.extend(std::fs::read(target).expect("the stream"));
-        services.serve(&format!("/packed/{file}"), Resource::bytes("audio/aac", bytes));
+        services.serve(format!("/packed/{file}"), Resource::bytes("audio/aac", bytes));
     }
 }
 
