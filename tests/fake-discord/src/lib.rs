@@ -29,10 +29,13 @@
 pub mod analysis;
 mod certificates;
 mod config;
+mod controls;
 mod discovery;
 mod error;
+mod faults;
 mod gateway;
 mod media;
+mod openings;
 mod report;
 mod room;
 mod server;
@@ -42,6 +45,9 @@ mod wav;
 
 pub use config::{CommitRace, Config, Content, InitialTransition, Mode, Quirks, default_channel};
 pub use error::FakeError;
+pub use faults::{Discovery, Ending, Faults, Refusal, Reply, Stage};
+pub use gateway::session::Flood;
+pub use openings::Opening;
 pub use report::{
     CloseReport, ConnectionReport, DaveReport, FrameReport, Gap, GatewayReport, HISTORY_LIMIT, RtpReport,
     SpeakingEvent, TimingReport,

@@ -115,6 +115,8 @@ pub struct GatewayReport {
     pub lost_sockets: u64,
     /// How the last socket of the session ended.
     pub close: Option<CloseReport>,
+    /// Bytes sent by [`crate::FakeDiscord::flood`].
+    pub flooded: u64,
     /// `any` of the last op 15, if one came.
     pub media_sink_any: Option<i64>,
 }
@@ -141,6 +143,10 @@ pub struct FrameReport {
     pub media: u64,
     /// Packets that failed transport decryption.
     pub transport_failed: u64,
+    /// Changes of the transport key the client followed.
+    pub key_changes: u64,
+    /// Packets still under the earlier key after a further op 4, before the first under the new one.
+    pub under_previous_key: u64,
     /// Datagrams that are neither RTP, discovery nor keepalive.
     pub malformed: u64,
     /// RTP packets from another address than the discovery request.
@@ -250,6 +256,10 @@ pub struct TimingReport {
     pub gap_count: u64,
     /// Time from the first to the last packet, ms.
     pub span_ms: f64,
+    /// Arrival of the first packet, ms since the Unix epoch; 0 before it.
+    pub first_at_ms: f64,
+    /// Arrival of the last packet, ms since the Unix epoch; 0 before the first.
+    pub last_at_ms: f64,
 }
 
 /// A hole in the stream that no silence frames announced.

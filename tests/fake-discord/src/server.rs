@@ -16,7 +16,6 @@ use crate::certificates::{Certificates, write_bundle};
 use crate::config::{Config, Content};
 use crate::error::FakeError;
 use crate::gateway::link::{room_of, serve};
-use crate::gateway::session::Session;
 use crate::report::ConnectionReport;
 use crate::room::mls::ExternalSenderKey;
 use crate::room::{Command, Scenario};
@@ -33,9 +32,10 @@ const SCENARIO: Duration = Duration::from_secs(15);
 pub struct FakeDiscord {
     addr: SocketAddr,
     ca_pem: String,
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) acceptor: TlsAcceptor,
     stop: Arc<AtomicBool>,
-    runtime: Option<Runtime>,
+    pub(crate) runtime: Option<Runtime>,
 }
 
 impl FakeDiscord {
@@ -67,14 +67,14 @@ impl FakeDiscord {
             addr,
             ca_pem: certificates.ca_pem,
             shared,
+            acceptor: TlsAcceptor::from(certificates.tls),
             stop: Arc::default(),
             runtime: Some(runtime),
         };
         for (socket, drops) in sockets {
             udp::spawn(socket, drops, server.shared.clone(), server.stop.clone())?;
         }
-        let acceptor = TlsAcceptor::from(certificates.tls);
-        let shared = server.shared.clone();
+        let (acceptor, shared) = (server.acceptor.clone(), server.shared.clone());
         if let Some(runtime) = &server.runtime {
             let listener = {
                 let _context = runtime.enter();
@@ -286,7 +286,7 @@ impl FakeDiscord {
     /// # Errors
     /// [`FakeError::NoConnection`].
     pub fn drop_tcp(&self, guild_id: u64) -> Result<(), FakeError> {
-        self.with_session(guild_id, Session::drop_tcp)
+        self.with_session(guild_id, |session| session.drop_tcp())
     }
 
     /// Stops or resumes answering the newest session's heartbeats.
@@ -313,13 +313,6 @@ impl FakeDiscord {
     /// [`FakeError::NoConnection`].
     pub fn send_binary(&self, guild_id: u64, op: u8, payload: &[u8]) -> Result<(), FakeError> {
         self.with_session(guild_id, |session| session.send_binary(op, payload))
-    }
-
-    fn with_session<T>(&self, guild_id: u64, action: impl FnOnce(&Session) -> T) -> Result<T, FakeError> {
-        self.shared
-            .newest(guild_id)
-            .map(|session| action(&session))
-            .ok_or(FakeError::NoConnection(guild_id))
     }
 
     async fn play(&self, guild_id: u64, scenario: Scenario, what: &str) -> Result<(), FakeError> {

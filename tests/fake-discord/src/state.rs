@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use parking_lot::{Mutex, RwLock};
 
 use crate::config::Config;
+use crate::faults::{Ending, Faults, Stage};
 use crate::gateway::message::Identify;
 use crate::gateway::session::Session;
 use crate::report::ConnectionReport;
@@ -39,6 +40,7 @@ pub(crate) struct Shared {
     by_ssrc: RwLock<HashMap<u32, Arc<Session>>>,
     by_peer: RwLock<HashMap<SocketAddr, Arc<Session>>>,
     faults: Mutex<Vec<String>>,
+    planned: Mutex<HashMap<u64, Faults>>,
 }
 
 impl Shared {
@@ -60,6 +62,7 @@ impl Shared {
             by_ssrc: RwLock::default(),
             by_peer: RwLock::default(),
             faults: Mutex::default(),
+            planned: Mutex::default(),
         }
     }
 
@@ -203,6 +206,26 @@ impl Shared {
     /// Remembers where a session's discovery came from.
     pub(crate) fn bind_peer(&self, peer: SocketAddr, session: &Arc<Session>) {
         self.by_peer.write().insert(peer, session.clone());
+    }
+
+    /// Plans the faults of a guild.
+    pub(crate) fn set_faults(&self, guild_id: u64, faults: Faults) {
+        self.planned.lock().insert(guild_id, faults);
+    }
+
+    /// The faults of a guild.
+    pub(crate) fn faults_of(&self, guild_id: u64) -> Faults {
+        self.planned.lock().get(&guild_id).cloned().unwrap_or_default()
+    }
+
+    /// Whether any guild has faults, so that nothing may be sent before it is known whose socket it is.
+    pub(crate) fn plans_faults(&self) -> bool {
+        !self.planned.lock().is_empty()
+    }
+
+    /// The end a guild's socket takes instead of an answer.
+    pub(crate) fn refusal(&self, guild_id: u64, stage: Stage) -> Option<Ending> {
+        self.planned.lock().get_mut(&guild_id)?.refuse(stage)
     }
 
     /// Notes that the server itself failed at something; tests should find none.

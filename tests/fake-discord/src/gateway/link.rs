@@ -15,10 +15,12 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig, frame::coding::CloseCode};
 
+use super::flood::flood;
 use super::message::{ClientMessage, Identify, ParseError, Resume, parse};
 use super::session::{LINK_QUEUE, Session, ToLink, text};
 use super::{close_code, op};
 use crate::config::Mode;
+use crate::faults::{Ending, Faults, Reply, Stage};
 use crate::media::transport::TransportKey;
 use crate::report::CloseReport;
 use crate::room::{Command, RoomHandle};
@@ -48,6 +50,31 @@ impl End {
             code,
             reason: reason.into(),
         }
+    }
+}
+
+/// Why a socket is not served any further.
+enum Stop {
+    Close(End),
+    /// TCP goes away without a close frame.
+    Drop,
+}
+
+impl From<End> for Stop {
+    fn from(end: End) -> Self {
+        Self::Close(end)
+    }
+}
+
+/// Waits as long as an answer is to be late. False when it is not to come.
+async fn pause(reply: Reply) -> bool {
+    match reply {
+        Reply::Prompt => true,
+        Reply::After(delay) => {
+            tokio::time::sleep(delay).await;
+            true
+        }
+        Reply::Never => false,
     }
 }
 
@@ -142,11 +169,11 @@ impl Link {
                 ))
                 .await;
         }
-        let interval = self.shared.config.heartbeat_interval;
-        let hello = json!({ "heartbeat_interval": interval.as_secs_f64() * 1e3, "v": self.version });
-        if !self.write(text(op::HELLO, &hello, None)).await {
+        // With faults planned the greeting waits until it is known for whom it is.
+        if !self.shared.plans_faults() && !self.hello(&Faults::default()).await {
             return lost;
         }
+        let interval = self.shared.config.heartbeat_interval;
         let mut deadline = Instant::now() + IDENTIFY;
         loop {
             tokio::select! {
@@ -158,6 +185,12 @@ impl Link {
                         }
                     }
                     Some(ToLink::Close(code, reason)) => return self.close(End { code, reason }).await,
+                    Some(ToLink::Flood(kind, total)) => {
+                        let bytes = flood(&mut self.socket, kind, total).await;
+                        if let Some((session, _)) = &self.session {
+                            session.flooded(bytes);
+                        }
+                    }
                     // Returning drops the stream, which closes TCP without a close frame.
                     Some(ToLink::Drop) | None => return CloseReport { by_client: false, ..lost },
                 },
@@ -166,7 +199,8 @@ impl Link {
                         match self.text(text.as_str()).await {
                             Ok(alive) if alive => deadline = Instant::now() + interval * MISSED_HEARTBEATS + WRITE,
                             Ok(_) => {}
-                            Err(end) => return self.close(end).await,
+                            Err(Stop::Close(end)) => return self.close(end).await,
+                            Err(Stop::Drop) => return CloseReport { by_client: false, ..lost },
                         }
                     }
                     Some(Ok(Message::Binary(bytes))) => {
@@ -200,6 +234,36 @@ impl Link {
         }
     }
 
+    /// Op 8, if it is to come at all.
+    async fn hello(&mut self, faults: &Faults) -> bool {
+        if !pause(faults.hello).await {
+            return true;
+        }
+        let interval = faults
+            .heartbeat_interval
+            .unwrap_or(self.shared.config.heartbeat_interval);
+        let hello = json!({ "heartbeat_interval": interval.as_secs_f64() * 1e3, "v": self.version });
+        self.write(text(op::HELLO, &hello, None)).await
+    }
+
+    /// The faults of the guild that has just named itself; its greeting is made up for.
+    async fn faults_of(&mut self, guild_id: u64, stage: Stage) -> Result<Faults, Stop> {
+        let faults = self.shared.faults_of(guild_id);
+        if self.shared.plans_faults() && !self.hello(&faults).await {
+            return Err(Stop::Drop);
+        }
+        self.refuse(guild_id, stage)?;
+        Ok(faults)
+    }
+
+    fn refuse(&self, guild_id: u64, stage: Stage) -> Result<(), Stop> {
+        match self.shared.refusal(guild_id, stage) {
+            None => Ok(()),
+            Some(Ending::Close(code, reason)) => Err(Stop::Close(End::new(code, reason))),
+            Some(Ending::Drop) => Err(Stop::Drop),
+        }
+    }
+
     async fn write(&mut self, message: Message) -> bool {
         matches!(timeout(WRITE, self.socket.send(message)).await, Ok(Ok(())))
     }
@@ -223,7 +287,7 @@ impl Link {
     }
 
     /// Takes a text frame. True when it proves the client alive (identify, resume, heartbeat).
-    async fn text(&mut self, text: &str) -> Result<bool, End> {
+    async fn text(&mut self, text: &str) -> Result<bool, Stop> {
         let (code, message) = match parse(text) {
             Ok(parsed) => parsed,
             Err(error) => {
@@ -234,12 +298,12 @@ impl Link {
                 if let Some((session, _)) = &self.session {
                     session.protocol_error(format!("{what} in {text:.200}"));
                 }
-                return Err(End::new(code, what));
+                return Err(End::new(code, what).into());
             }
         };
         match message {
             ClientMessage::Identify(identify) => return self.identify(identify).await.map(|()| true),
-            ClientMessage::Resume(resume) => return self.resume(&resume).map(|()| true),
+            ClientMessage::Resume(resume) => return self.resume(&resume).await.map(|()| true),
             // The real service answers heartbeats before Identify as well.
             ClientMessage::Heartbeat { nonce, .. } if self.session.is_none() => {
                 let data = if self.version >= 8 {
@@ -260,7 +324,10 @@ impl Link {
             ClientMessage::SelectProtocol { protocol, mode } => {
                 self.select_protocol(&session, &protocol, &mode).await?
             }
-            ClientMessage::Heartbeat { nonce, seq_ack } => session.heartbeat(&nonce, seq_ack),
+            ClientMessage::Heartbeat { nonce, seq_ack } => {
+                let reply = self.shared.faults_of(session.identify.guild_id).heartbeat_ack;
+                session.heartbeat(&nonce, seq_ack, reply);
+            }
             ClientMessage::Speaking { bits, ssrc } => session.speaking(bits, ssrc, now_ns()),
             ClientMessage::MediaSinkWants { any } => session.media_sink_wants(any),
             ClientMessage::TransitionReady(transition) => {
@@ -311,27 +378,22 @@ impl Link {
             .await;
     }
 
-    async fn identify(&mut self, identify: Identify) -> Result<(), End> {
+    async fn identify(&mut self, identify: Identify) -> Result<(), Stop> {
         if let Some((session, _)) = &self.session {
             session.protocol_error("second Identify");
-            return Err(End::new(
-                close_code::ALREADY_AUTHENTICATED,
-                "Already authenticated.",
-            ));
+            return Err(End::new(close_code::ALREADY_AUTHENTICATED, "Already authenticated.").into());
         }
+        let faults = self.faults_of(identify.guild_id, Stage::Identify).await?;
         let config = &self.shared.config;
         if config
             .token
             .as_ref()
             .is_some_and(|token| *token != identify.token)
         {
-            return Err(End::new(
-                close_code::AUTHENTICATION_FAILED,
-                "Authentication failed.",
-            ));
+            return Err(End::new(close_code::AUTHENTICATION_FAILED, "Authentication failed.").into());
         }
         if config.require_dave && config.dave_version > identify.max_dave_protocol_version {
-            return Err(End::new(close_code::E2EE_REQUIRED, "E2EE/DAVE protocol required"));
+            return Err(End::new(close_code::E2EE_REQUIRED, "E2EE/DAVE protocol required").into());
         }
         let (session, replaced) = self.shared.open_session(identify, self.version);
         if let Some(replaced) = replaced {
@@ -341,6 +403,9 @@ impl Link {
         let id = session.attach(self.sender.clone());
         session.received(op::IDENTIFY);
         self.session = Some((session.clone(), id));
+        if !pause(faults.ready).await {
+            return Ok(());
+        }
         let modes: Vec<&str> = self
             .shared
             .config
@@ -368,13 +433,14 @@ impl Link {
         Ok(())
     }
 
-    fn resume(&mut self, resume: &Resume) -> Result<(), End> {
+    async fn resume(&mut self, resume: &Resume) -> Result<(), Stop> {
         if let Some((session, _)) = &self.session {
             session.protocol_error("Resume on an identified socket");
-            return Err(End::new(
-                close_code::ALREADY_AUTHENTICATED,
-                "Already authenticated.",
-            ));
+            return Err(End::new(close_code::ALREADY_AUTHENTICATED, "Already authenticated.").into());
+        }
+        let faults = self.faults_of(resume.guild_id, Stage::Resume).await?;
+        if !pause(faults.resumed).await {
+            return Ok(());
         }
         let invalid = || End::new(close_code::SESSION_INVALID, "Session is no longer valid.");
         let session = self
@@ -390,9 +456,19 @@ impl Link {
         Ok(())
     }
 
-    async fn select_protocol(&self, session: &Arc<Session>, protocol: &str, mode: &str) -> Result<(), End> {
+    async fn select_protocol(
+        &self,
+        session: &Arc<Session>,
+        protocol: &str,
+        mode: &str,
+    ) -> Result<(), Stop> {
         if protocol != "udp" {
-            return Err(End::new(close_code::UNKNOWN_PROTOCOL, "Unknown protocol."));
+            return Err(End::new(close_code::UNKNOWN_PROTOCOL, "Unknown protocol.").into());
+        }
+        let guild_id = session.identify.guild_id;
+        self.refuse(guild_id, Stage::SelectProtocol)?;
+        if !pause(self.shared.faults_of(guild_id).description).await {
+            return Ok(());
         }
         let mode = Mode::from_wire_name(mode)
             .filter(|mode| self.shared.config.modes.contains(mode))
@@ -404,7 +480,7 @@ impl Link {
         let secret: [u8; 32] = rand::random();
         let Some(key) = TransportKey::new(mode, &secret) else {
             self.shared.fault(format!("no transport key for {mode:?}"));
-            return Err(End::new(4000, "Internal error."));
+            return Err(End::new(4000, "Internal error.").into());
         };
         session.describe(mode, key);
         let quirks = self.shared.config.quirks;
@@ -414,17 +490,7 @@ impl Link {
             self.tell_room(session, Command::Barrier(done)).await;
             let _ = timeout(WRITE, sent).await;
         }
-        session.send_json(
-            op::SESSION_DESCRIPTION,
-            &json!({
-                "mode": mode.wire_name(),
-                "secret_key": secret,
-                "dave_protocol_version": session.dave_version,
-                "audio_codec": "opus",
-                "video_codec": "VP8",
-                "media_session_id": format!("{:032x}", rand::random::<u128>()),
-            }),
-        );
+        session.send_description(mode, &secret);
         self.tell_room(session, Command::Described(session.clone())).await;
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The voice gateway: WebSocket links, their messages, and the sessions that outlive them.
 
+pub(crate) mod flood;
 pub(crate) mod link;
 pub(crate) mod message;
 pub(crate) mod outbox;

@@ -9,10 +9,12 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 
+pub use super::flood::Flood;
 use super::message::Identify;
 use super::op;
 use super::outbox::{Acknowledgement, Outbox};
 use crate::config::{Config, Mode};
+use crate::faults::Reply;
 use crate::media::Media;
 use crate::media::transport::TransportKey;
 use crate::report::{CloseReport, ConnectionReport, GatewayReport, HISTORY_LIMIT, SpeakingEvent};
@@ -27,6 +29,8 @@ pub(crate) enum ToLink {
     Close(u16, String),
     /// Drop the TCP connection without a close frame.
     Drop,
+    /// Send that many bytes of it.
+    Flood(Flood, u64),
 }
 
 /// Instructions a link can have waiting; a client that reads slower than this loses its socket.
@@ -203,6 +207,45 @@ impl Session {
         state.write_numbered(sequence, Message::binary(frame));
     }
 
+    /// Tells the link something. False when there is none.
+    pub(crate) fn instruct(&self, instruction: ToLink) -> bool {
+        self.state.lock().instruct(instruction)
+    }
+
+    /// Notes bytes of a flood.
+    pub(crate) fn flooded(&self, bytes: u64) {
+        self.state.lock().report.flooded += bytes;
+    }
+
+    /// Another key of the same mode, in force at once. False before the first.
+    pub(crate) fn rekey(self: &Arc<Self>) -> bool {
+        let secret: [u8; 32] = rand::random();
+        let Some(mode) = self.state.lock().mode else {
+            return false;
+        };
+        let Some(key) = TransportKey::new(mode, &secret) else {
+            return false;
+        };
+        self.media.lock().set_key(key);
+        self.send_description(mode, &secret);
+        true
+    }
+
+    /// Op 4.
+    pub(crate) fn send_description(&self, mode: Mode, secret: &[u8; 32]) {
+        self.send_json(
+            op::SESSION_DESCRIPTION,
+            &json!({
+                "mode": mode.wire_name(),
+                "secret_key": secret,
+                "dave_protocol_version": self.dave_version,
+                "audio_codec": "opus",
+                "video_codec": "VP8",
+                "media_session_id": format!("{:032x}", rand::random::<u128>()),
+            }),
+        );
+    }
+
     /// Tells the link to close with a code.
     pub(crate) fn close(&self, code: u16, reason: &str) {
         self.state.lock().instruct(ToLink::Close(code, reason.to_owned()));
@@ -227,7 +270,7 @@ impl Session {
     }
 
     /// Takes a heartbeat: checks `seq_ack` and acknowledges unless acknowledgements are withheld.
-    pub(crate) fn heartbeat(&self, nonce: &Value, seq_ack: Option<i64>) {
+    pub(crate) fn heartbeat(self: &Arc<Self>, nonce: &Value, seq_ack: Option<i64>, reply: Reply) {
         {
             let mut state = self.state.lock();
             state.report.heartbeats += 1;
@@ -239,13 +282,24 @@ impl Session {
                 }
             }
         }
-        if !self.acks_withheld.load(Ordering::Relaxed) {
-            let data = if self.version >= 8 {
-                json!({ "t": nonce })
-            } else {
-                nonce.clone()
-            };
-            self.send_unnumbered(op::HEARTBEAT_ACK, &data);
+        if self.acks_withheld.load(Ordering::Relaxed) {
+            return;
+        }
+        let data = if self.version >= 8 {
+            json!({ "t": nonce })
+        } else {
+            nonce.clone()
+        };
+        match reply {
+            Reply::Prompt => self.send_unnumbered(op::HEARTBEAT_ACK, &data),
+            Reply::After(delay) => {
+                let session = self.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(delay).await;
+                    session.send_unnumbered(op::HEARTBEAT_ACK, &data);
+                });
+            }
+            Reply::Never => {}
         }
     }
 

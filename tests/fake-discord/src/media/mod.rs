@@ -16,7 +16,7 @@ use frame::SILENCE;
 use recording::Recording;
 use rtp::{NonceSet, RtpHeader, RtpTracker, Step};
 use timing::Timing;
-use transport::TransportKey;
+use transport::{Opened, TransportKey};
 
 /// How long audio may overtake the first op 5, ns (UDP and WebSocket are not ordered).
 const SPEAKING_GRACE_NS: i64 = 250_000_000;
@@ -29,6 +29,8 @@ pub(crate) struct Media {
     pub(crate) recording: Recording,
     pub(crate) rtp_report: RtpReport,
     key: Option<TransportKey>,
+    /// The key before a change, until the first packet under the new one.
+    previous_key: Option<TransportKey>,
     peer: Option<SocketAddr>,
     rtp: RtpTracker,
     nonces: NonceSet,
@@ -49,6 +51,7 @@ impl Media {
             recording: Recording::new(config.record_limit),
             rtp_report: RtpReport::default(),
             key: None,
+            previous_key: None,
             peer: None,
             rtp: RtpTracker::default(),
             nonces: NonceSet::default(),
@@ -62,8 +65,32 @@ impl Media {
 
     /// Installs the key of op 4.
     pub(crate) fn set_key(&mut self, key: TransportKey) {
-        self.key = Some(key);
+        self.previous_key = self.key.replace(key);
+    }
+
+    /// Where the session's packets come from.
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
+    /// Decrypts in place; right after a change of keys with the earlier one as well.
+    fn open(&mut self, packet: &mut [u8]) -> Option<Opened> {
+        let key = self.key.as_ref()?;
+        let Some(previous) = &self.previous_key else {
+            return key.open(packet);
+        };
+        // A failed try may leave anything behind.
+        let mut copy = packet.to_vec();
+        if let Some(opened) = previous.open(&mut copy) {
+            packet.copy_from_slice(&copy);
+            self.frames.under_previous_key += 1;
+            return Some(opened);
+        }
+        let opened = key.open(packet)?;
+        self.previous_key = None;
         self.nonces = NonceSet::default();
+        self.frames.key_changes += 1;
+        Some(opened)
     }
 
     /// Counts a discovery request; true when it is to be answered.
@@ -99,7 +126,7 @@ impl Media {
             self.first_unannounced.get_or_insert(at);
             self.frames.before_speaking += 1;
         }
-        let Some(opened) = self.key.as_ref().and_then(|key| key.open(packet)) else {
+        let Some(opened) = self.open(packet) else {
             self.frames.transport_failed += 1;
             return;
         };

@@ -139,6 +139,8 @@ impl Timing {
             gaps: self.gaps.clone(),
             gap_count: self.gap_count,
             span_ms: self.first.map_or(0.0, |first| ms(self.last - first)),
+            first_at_ms: self.first.map_or(0.0, ms),
+            last_at_ms: ms(self.last),
         }
     }
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::discovery;
 use crate::error::FakeError;
+use crate::faults::Discovery;
 use crate::media::rtp::RtpHeader;
 use crate::state::Shared;
 use receive::Receiver;
@@ -23,17 +24,23 @@ const STOP_CHECK: Duration = Duration::from_millis(100);
 const MAX_DATAGRAM: usize = 2_048;
 
 /// How many datagrams the system dropped before a socket was read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct SocketDrops {
     /// Port of the socket.
     pub(crate) port: u16,
     dropped: AtomicU64,
+    socket: UdpSocket,
 }
 
 impl SocketDrops {
     /// Drops since the socket was opened.
     pub(crate) fn count(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Sends from that socket; what the system does not take is lost.
+    pub(crate) fn send_to(&self, datagram: &[u8], peer: SocketAddr) {
+        self.socket.send_to(datagram, peer).ok();
     }
 }
 
@@ -49,13 +56,12 @@ pub(crate) fn open(ip: IpAddr, count: usize) -> Result<Vec<(UdpSocket, Arc<Socke
                 .map_err(failed)?;
             socket.set_read_timeout(Some(STOP_CHECK)).map_err(failed)?;
             let port = socket.local_addr().map_err(failed)?.port();
-            Ok((
-                socket,
-                Arc::new(SocketDrops {
-                    port,
-                    dropped: AtomicU64::new(0),
-                }),
-            ))
+            let drops = SocketDrops {
+                port,
+                dropped: AtomicU64::new(0),
+                socket: socket.try_clone().map_err(failed)?,
+            };
+            Ok((socket, Arc::new(drops)))
         })
         .collect()
 }
@@ -108,6 +114,38 @@ pub(crate) fn now_ns() -> i64 {
         .map_or(0, |since| i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }
 
+/// Answers an IP discovery request as the fault wants it. A lost answer is part of UDP; the client asks again.
+fn answer_discovery(socket: &UdpSocket, ssrc: u32, peer: SocketAddr, fault: Discovery) {
+    let answer = discovery::response(ssrc, peer);
+    if matches!(fault, Discovery::Foreign | Discovery::ForeignOnly) {
+        let lie = SocketAddr::from(([203, 0, 113, 1], 1));
+        let mut wrong_type = discovery::response(ssrc, lie);
+        wrong_type[1] = 1;
+        let mut no_address = discovery::response(ssrc, lie);
+        no_address[8..20].copy_from_slice(b"not.an.addr\0");
+        let foreign = discovery::response(ssrc.wrapping_add(1), lie);
+        let strangers: [&[u8]; 5] = [&wrong_type, &no_address, &foreign, &answer[..73], b""];
+        for datagram in strangers {
+            socket.send_to(datagram, peer).ok();
+        }
+    }
+    match fault {
+        Discovery::ForeignOnly => {}
+        Discovery::Late(delay) => {
+            // A thread for one datagram: this one must go on reading.
+            if let Ok(socket) = socket.try_clone() {
+                std::thread::spawn(move || {
+                    std::thread::sleep(delay);
+                    socket.send_to(&answer, peer).ok();
+                });
+            }
+        }
+        Discovery::Answered | Discovery::Lost(_) | Discovery::Foreign => {
+            socket.send_to(&answer, peer).ok();
+        }
+    }
+}
+
 /// Hands a datagram to the session it belongs to; unknown ones are dropped.
 fn dispatch(shared: &Shared, socket: &UdpSocket, datagram: &mut [u8], peer: SocketAddr, at: i64) {
     if let Some(ssrc) = discovery::parse_request(datagram) {
@@ -115,13 +153,13 @@ fn dispatch(shared: &Shared, socket: &UdpSocket, datagram: &mut [u8], peer: Sock
             return;
         };
         shared.bind_peer(peer, &session);
-        let answer = session
-            .media
-            .lock()
-            .discover(peer, shared.config.quirks.lost_discoveries);
-        if answer {
-            // A lost answer is part of UDP; the client asks again.
-            let _ = socket.send_to(&discovery::response(ssrc, peer), peer);
+        let fault = shared.faults_of(session.identify.guild_id).discovery;
+        let lost = match fault {
+            Discovery::Lost(count) => count,
+            _ => shared.config.quirks.lost_discoveries,
+        };
+        if session.media.lock().discover(peer, lost) {
+            answer_discovery(socket, ssrc, peer, fault);
         }
         return;
     }
