@@ -3,6 +3,8 @@
 pub mod client;
 pub mod media;
 pub mod node;
+pub mod process;
+pub mod seat;
 pub mod stage;
 
 pub use client::{Rest, Socket};

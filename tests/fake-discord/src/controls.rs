@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use crate::error::FakeError;
 use crate::faults::Faults;
@@ -61,6 +63,15 @@ impl FakeDiscord {
     /// [`FakeError::NoConnection`].
     pub fn send_bytes(&self, guild_id: u64, bytes: &[u8]) -> Result<(), FakeError> {
         self.instruct(guild_id, ToLink::Send(Message::binary(bytes.to_vec())))
+    }
+
+    /// Sends the newest session a text frame that is not UTF-8.
+    ///
+    /// # Errors
+    /// [`FakeError::NoConnection`].
+    pub fn send_invalid_text(&self, guild_id: u64) -> Result<(), FakeError> {
+        let frame = Frame::message(vec![0xC3, 0x28], OpCode::Data(Data::Text), true);
+        self.instruct(guild_id, ToLink::Send(Message::Frame(frame)))
     }
 
     /// Asks the newest session for a heartbeat now (op 3).

@@ -86,11 +86,7 @@ impl Faults {
     /// Only a refusal.
     pub fn refusing(stage: Stage, ending: Ending, times: u32) -> Self {
         Self {
-            refusal: Some(Refusal {
-                stage,
-                ending,
-                times,
-            }),
+            refusal: Some(Refusal { stage, ending, times }),
             ..Self::default()
         }
     }

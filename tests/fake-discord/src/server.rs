@@ -273,7 +273,8 @@ impl FakeDiscord {
         self.play(guild_id, Scenario::Settle, "the call to settle").await
     }
 
-    /// Closes the newest session's WebSocket. The session can be resumed after 1001, 4000, 4009 and 4015.
+    /// Closes the newest session's WebSocket. The session can be resumed after 1001, 4000, 4009, 4015
+    /// and 4900.
     ///
     /// # Errors
     /// [`FakeError::NoConnection`].

@@ -92,6 +92,16 @@ struct Join {
     read_at: Instant,
 }
 
+impl Join {
+    /// The session is accepted. Without a hello it will not last, and then it must not count.
+    fn running(&mut self, retries: &mut Retries) {
+        self.deadline = None;
+        if self.heartbeat.is_some() {
+            retries.established(Instant::now());
+        }
+    }
+}
+
 impl Call {
     pub(super) fn new(context: &Context) -> Self {
         // Ids are unsigned on Discord's side; the signed type is that of the Java API.
@@ -261,6 +271,9 @@ impl Call {
         match incoming {
             Incoming::Hello { interval_ms } => {
                 join.heartbeat = Heartbeat::new(interval_ms, Instant::now()).or(join.heartbeat.take());
+                if join.deadline.is_none() {
+                    retries.established(Instant::now());
+                }
             }
             Incoming::HeartbeatRequest => {
                 let heartbeat = join.heartbeat.as_mut();
@@ -292,12 +305,10 @@ impl Call {
                     }
                     (true, path) => self.change_media(socket, path, &description).await?,
                 }
-                join.deadline = None;
-                retries.established(Instant::now());
+                join.running(retries);
             }
             Incoming::Resumed if self.media.is_some() => {
-                join.deadline = None;
-                retries.established(Instant::now());
+                join.running(retries);
                 if let Some(media) = &self.media {
                     let (wish, ssrc) = (media.handle.link().speaking.wanted(), media.ssrc);
                     self.tell_speaking(socket, wish, ssrc).await?;

@@ -456,12 +456,7 @@ impl Link {
         Ok(())
     }
 
-    async fn select_protocol(
-        &self,
-        session: &Arc<Session>,
-        protocol: &str,
-        mode: &str,
-    ) -> Result<(), Stop> {
+    async fn select_protocol(&self, session: &Arc<Session>, protocol: &str, mode: &str) -> Result<(), Stop> {
         if protocol != "udp" {
             return Err(End::new(close_code::UNKNOWN_PROTOCOL, "Unknown protocol.").into());
         }

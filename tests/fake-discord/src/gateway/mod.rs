@@ -53,6 +53,6 @@ pub(crate) mod close_code {
 
     /// Whether a session stays resumable after the server closed a socket with `code`.
     pub(crate) fn is_resumable(code: u16) -> bool {
-        matches!(code, 1001 | 1006 | 4000 | 4009 | 4015)
+        matches!(code, 1001 | 1006 | 4000 | 4009 | 4015 | 4900)
     }
 }
