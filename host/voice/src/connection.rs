@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Longest a close may take.
-const CLOSE_LIMIT: Duration = Duration::from_secs(1);
+const CLOSE_LIMIT: Duration = Duration::from_millis(1500);
 
 /// An open voice connection. Dropping it closes it in the background.
 pub struct VoiceConnection {
@@ -49,7 +49,7 @@ impl VoiceConnection {
         &self.status.counters
     }
 
-    /// Leaves: silence packets if audio was flowing, "not speaking", close code 1000. Takes 1 s at most.
+    /// Leaves: silence packets if audio was flowing, "not speaking", close code 1000. Takes 1.5 s at most.
     pub async fn close(mut self) {
         self.close = None;
         if timeout(CLOSE_LIMIT, &mut self.task).await.is_err() {

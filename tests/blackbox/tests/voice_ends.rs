@@ -35,9 +35,8 @@ async fn playing() -> Stage {
 /// The goodbye of one connection, as the voice server saw it.
 fn assert_goodbye(report: &ConnectionReport) {
     assert_eq!(report.violations(), Vec::<String>::new());
-    assert_eq!(report.frames.silence_runs.last(), Some(&5), "five silence frames");
     let bits: Vec<u32> = report.speaking.iter().map(|event| event.speaking).collect();
-    assert_eq!(bits, [0, 1, 0]);
+    assert!(bits.starts_with(&[0, 1]) && bits.ends_with(&[1, 0]), "{bits:?}");
     let last = report.speaking.last().expect("three");
     // The gateway may overtake a few packets.
     assert!(
@@ -50,7 +49,11 @@ fn assert_goodbye(report: &ConnectionReport) {
 
 async fn assert_goodbyes(stage: &Stage) {
     for guild in 1..=PLAYERS {
-        let report = stage.heard(guild, "the goodbye", |r| !r.connected).await;
+        // The last packets may be read after the close frame.
+        let gone = |r: &ConnectionReport| !r.connected && r.frames.silence_runs.last() == Some(&5);
+        let report = stage
+            .heard(guild, "the goodbye with five silence frames", gone)
+            .await;
         assert_goodbye(&report);
     }
 }

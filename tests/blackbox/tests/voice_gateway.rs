@@ -470,8 +470,8 @@ mod rows {
 
     pub async fn op_7_resume_and_9_resumed_with_replay(mut seat: Seat) {
         let faults = Faults {
-            heartbeat_interval: Some(Duration::from_millis(200)),
-            resumed: Reply::After(Duration::from_secs(2)),
+            heartbeat_interval: Some(Duration::from_secs(1)),
+            resumed: Reply::After(Duration::from_secs(1)),
             ..Faults::default()
         };
         seat.hall.discord.set_faults(seat.guild, faults);

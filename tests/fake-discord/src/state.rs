@@ -1,6 +1,6 @@
 //! What the gateway, the UDP threads and the rooms share.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -18,6 +18,8 @@ use crate::udp::SocketDrops;
 
 /// Ended sessions remembered per guild.
 const MAX_ENDED: usize = 16;
+/// Sessions whose packets are still taken after their end: the close frame may overtake the last ones.
+const RECEIVABLE_ENDED: usize = 64;
 /// Faults of the server itself remembered.
 const MAX_FAULTS: usize = 100;
 
@@ -41,6 +43,7 @@ pub(crate) struct Shared {
     by_peer: RwLock<HashMap<SocketAddr, Arc<Session>>>,
     faults: Mutex<Vec<String>>,
     planned: Mutex<HashMap<u64, Faults>>,
+    ended: Mutex<VecDeque<Arc<Session>>>,
 }
 
 impl Shared {
@@ -63,6 +66,7 @@ impl Shared {
             by_peer: RwLock::default(),
             faults: Mutex::default(),
             planned: Mutex::default(),
+            ended: Mutex::default(),
         }
     }
 
@@ -115,8 +119,17 @@ impl Shared {
     /// Ends a session and takes it out of its call.
     pub(crate) fn end_session(&self, session: &Arc<Session>) {
         if session.end() {
-            self.by_ssrc.write().remove(&session.ssrc);
-            self.by_peer.write().retain(|_, other| other.id != session.id);
+            let forgotten = {
+                let mut ended = self.ended.lock();
+                ended.push_back(session.clone());
+                (ended.len() > RECEIVABLE_ENDED)
+                    .then(|| ended.pop_front())
+                    .flatten()
+            };
+            if let Some(old) = forgotten {
+                self.by_ssrc.write().remove(&old.ssrc);
+                self.by_peer.write().retain(|_, other| other.id != old.id);
+            }
             if let Some(room) = self.existing_room(session.identify.guild_id) {
                 room.left(session.id);
             }

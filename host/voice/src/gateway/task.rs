@@ -25,8 +25,8 @@ use crate::{
     counters::VoiceCounters, engine::Shared, event::VoiceEvent, info::VoiceInfo, source::SharedSource,
 };
 
-/// Time the silence packets have to leave (five slots of 20 ms and some room).
-const SILENCE_LIMIT: Duration = Duration::from_millis(300);
+/// Time the silence packets have to leave: five slots of 20 ms, and room for a machine that does much else.
+const SILENCE_LIMIT: Duration = Duration::from_millis(600);
 
 /// Time for telling the gateway goodbye.
 const GOODBYE_LIMIT: Duration = Duration::from_millis(400);
