@@ -105,7 +105,7 @@ async fn floods(mut seat: Seat, kind: Flood) {
         assert_eq!(answer.status, 200);
     }
     let grown = most.saturating_sub(before);
-    println!("{kind:?}: {} MiB more at most", grown >> 20);
+    eprintln!("{kind:?}: {} MiB more at most", grown >> 20);
     assert!(grown < MEMORY, "{kind:?}: {} MiB more", grown >> 20);
     let answer = seat.hall.rest.delete(&seat.path()).await;
     assert_eq!(answer.status, 204);

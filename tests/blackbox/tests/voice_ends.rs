@@ -145,7 +145,7 @@ async fn a_thousand_joins_and_leaves_leave_nothing_behind() {
     }
     let after = settled("after 1,000", idle_files.max(own + 40), threads + 2).await;
     let grown = process::resident(pid).saturating_sub(memory);
-    println!(
+    eprintln!(
         "files {idle_files} -> {}, threads {threads} -> {}, {} KiB more",
         after.0,
         after.1,

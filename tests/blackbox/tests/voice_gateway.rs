@@ -219,7 +219,7 @@ mod rows {
         assert_eq!((close.code, close.by_client), (1000, true));
         assert!(left.ssrc == old.ssrc && left.frames.silence_runs.last() == Some(&5));
         let silence = new.timing.first_at_ms - left.timing.last_at_ms;
-        println!("a move to another region: {silence:.0} ms without audio");
+        eprintln!("a move to another region: {silence:.0} ms without audio");
         assert!(silence < 3_000.0, "{silence} ms of silence");
     }
 

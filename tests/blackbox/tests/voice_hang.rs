@@ -68,7 +68,7 @@ async fn a_thousand_joins_that_hang_cost_nobody_else_anything() {
     let p99 = times[times.len() * 99 / 100];
     let slowest = joins.iter().max().expect("a thousand");
     let grown = most.saturating_sub(before);
-    println!(
+    eprintln!(
         "{JOINS} joins refused, the slowest after {slowest:.1?}; {} requests of others: p50 {:.1?}, p99 {p99:.1?}, \
          longest {:.1?}; {} MiB more memory",
         times.len(),
