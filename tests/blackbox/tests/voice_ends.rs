@@ -109,7 +109,7 @@ async fn a_thousand_joins_and_leaves_leave_nothing_behind() {
         let answer = stage.rest.patch(&path, &json!({"voice": voice})).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
         // Half of them leave in the middle of joining.
-        if guild % 2 == 0 {
+        if guild.is_multiple_of(2) {
             stage
                 .heard(guild, "a key package", |r| r.dave.key_packages == 1)
                 .await;
