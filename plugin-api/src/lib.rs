@@ -16,6 +16,6 @@ pub mod v1;
 
 pub use failure::{Failure, Retry, Severity};
 pub use host::{Host, Level, Probe};
-pub use media::{Body, ByteRange, ByteStream, Header, Hint, HttpRequest, HttpResponse, Media};
+pub use media::{Body, ByteRange, ByteStream, Header, Hint, HttpRequest, HttpResponse, Media, Route};
 pub use source::{Details, Loaded, Source, SourceDescriptor};
 pub use track::{Playlist, Track, TrackInfo};

@@ -34,10 +34,25 @@ pub struct HttpRequest {
     pub max_bytes: Option<u64>,
     /// Whether the host follows 3xx answers itself.
     pub follow_redirects: bool,
+    /// Which of the node's addresses it leaves from.
+    pub route: Route,
+}
+
+/// Which of the node's addresses a request leaves from. Makes a difference only where the operator has configured a route
+/// planner (`lavalink.server.ratelimit`).
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    /// The address the planner chooses; an answer 429 makes it choose another one and try again.
+    #[default]
+    Planned,
+    /// The same for a search; the operator may have 429 answers to searches not held against the address.
+    PlannedSearch,
+    /// The system's own choice: for addresses users make up.
+    Direct,
 }
 
 impl HttpRequest {
-    /// A plain GET that follows redirects.
+    /// A plain GET that follows redirects, over the planned route.
     pub fn get(url: impl Into<String>) -> Self {
         Self {
             method: "GET".to_owned(),
@@ -47,6 +62,7 @@ impl HttpRequest {
             range: None,
             max_bytes: None,
             follow_redirects: true,
+            route: Route::default(),
         }
     }
 }

@@ -1,25 +1,29 @@
 //! The HTTP client every outgoing request of the node goes through.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Proxy};
 
-use crate::request::{Request, host_of};
+use crate::outcomes::Outcomes;
+use crate::request::{Request, Route, host_of};
 use crate::response::Response;
+use crate::route::RoutePlanner;
+use crate::routed::RoutedClient;
 use crate::{NetError, Stage, tls};
 
 /// Most hops followed when a request asks for it.
 pub const MAX_REDIRECTS: usize = 5;
 
 /// Most header fields of an answer.
-const MAX_HEADER_FIELDS: usize = 256;
+pub(crate) const MAX_HEADER_FIELDS: usize = 256;
 
 /// Idle connections kept per host; players of one CDN share them.
-const MAX_IDLE_PER_HOST: usize = 8;
+pub(crate) const MAX_IDLE_PER_HOST: usize = 8;
 
 /// How long an idle connection is kept for the next request.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How the node reaches the outside.
 #[derive(Debug, Clone)]
@@ -28,8 +32,12 @@ pub struct NetConfig {
     pub connect_timeout: Duration,
     /// Longest wait for the head of an answer, and for each next piece of a body.
     pub read_timeout: Duration,
-    /// All requests go through it when set.
+    /// All requests go through it when set, but for those the route planner routes.
     pub proxy: Option<ProxyConfig>,
+    /// Routes the requests that ask for it.
+    pub route_planner: Option<Arc<RoutePlanner>>,
+    /// Counts how requests end.
+    pub outcomes: Arc<Outcomes>,
     /// `User-Agent` of requests that set none themselves.
     pub user_agent: String,
 }
@@ -41,6 +49,8 @@ impl Default for NetConfig {
             connect_timeout: Duration::from_secs(3),
             read_timeout: Duration::from_secs(3),
             proxy: None,
+            route_planner: None,
+            outcomes: Arc::default(),
             user_agent: concat!("lavalink-rust/", env!("CARGO_PKG_VERSION")).to_owned(),
         }
     }
@@ -104,6 +114,8 @@ impl std::fmt::Debug for ProxyConfig {
 pub struct HttpClient {
     following: Client,
     direct: Client,
+    routed: Option<RoutedClient>,
+    outcomes: Arc<Outcomes>,
     connect_timeout: Duration,
     read_timeout: Duration,
 }
@@ -122,7 +134,13 @@ impl HttpClient {
                     reason: error.without_url().to_string(),
                 })
         };
+        let routed = match &config.route_planner {
+            Some(planner) => Some(RoutedClient::new(&config, Arc::clone(planner))?),
+            None => None,
+        };
         Ok(Self {
+            routed,
+            outcomes: Arc::clone(&config.outcomes),
             following: build(Policy::limited(MAX_REDIRECTS))?,
             direct: build(Policy::none())?,
             connect_timeout: config.connect_timeout,
@@ -135,7 +153,20 @@ impl HttpClient {
     /// # Errors
     /// When the request is not valid, or no complete head came in time; see [`NetError`].
     pub async fn fetch(&self, request: Request) -> Result<Response, NetError> {
+        let answer = self.send(request).await;
+        self.outcomes.count(&answer);
+        answer
+    }
+
+    async fn send(&self, request: Request) -> Result<Response, NetError> {
         let max_bytes = request.max_bytes;
+        if let (Some(routed), Route::Planned | Route::PlannedSearch) = (&self.routed, request.route) {
+            let follows = request.follow_redirects;
+            let is_search = request.route == Route::PlannedSearch;
+            let request = request.build(&self.direct)?;
+            let answer = routed.execute(request, follows, is_search).await?;
+            return Response::new(answer, max_bytes, self.read_timeout).await;
+        }
         let client = if request.follow_redirects {
             &self.following
         } else {

@@ -1,8 +1,9 @@
 //! What can go wrong on the way out, and whether trying again helps.
 
-use std::error::Error as _;
 use std::io;
 use std::time::Duration;
+
+use crate::route::NoRoute;
 
 /// What was waited for when a deadline passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,6 +96,17 @@ pub enum NetError {
         /// Most hops followed.
         limit: usize,
     },
+    /// No source address is left for a request the route planner routes.
+    #[error("no route to {host}: {reason}")]
+    NoRoute {
+        /// Host that was asked.
+        host: String,
+        /// Why not.
+        reason: NoRoute,
+    },
+    /// Every address that was tried is refused by the service. The text is Java Lavalink's.
+    #[error("Retry aborted, too many retries on ratelimit.")]
+    RateLimited,
     /// A part of the answer is larger than allowed.
     #[error("the {what} from {host} is larger than {limit} bytes")]
     TooLarge {
@@ -154,6 +166,8 @@ impl NetError {
             | Self::Protocol { .. }
             | Self::Redirects { .. }
             | Self::TooLarge { .. }
+            | Self::NoRoute { .. }
+            | Self::RateLimited
             | Self::NotSeekable { .. }
             | Self::Exhausted { .. } => false,
         }
@@ -164,14 +178,16 @@ impl NetError {
         match self {
             Self::Timeout { .. } => io::ErrorKind::TimedOut,
             Self::Interrupted { .. } => io::ErrorKind::ConnectionReset,
-            Self::Connect { .. } => io::ErrorKind::NotConnected,
+            Self::Connect { .. } | Self::NoRoute { .. } => io::ErrorKind::NotConnected,
             Self::NotSeekable { .. } => io::ErrorKind::Unsupported,
             Self::Url { .. } | Self::Request { .. } => io::ErrorKind::InvalidInput,
             Self::Protocol { .. } | Self::TooLarge { .. } | Self::Redirects { .. } => {
                 io::ErrorKind::InvalidData
             }
             Self::Exhausted { last, .. } => last.io_kind(),
-            Self::Setup { .. } | Self::Status { .. } | Self::Origin { .. } => io::ErrorKind::Other,
+            Self::Setup { .. } | Self::Status { .. } | Self::RateLimited | Self::Origin { .. } => {
+                io::ErrorKind::Other
+            }
         }
     }
 
@@ -204,6 +220,23 @@ impl NetError {
         }
         Self::Interrupted { host, reason }
     }
+
+    /// The same for errors of a routed request.
+    pub(crate) fn from_routed(
+        host: &str,
+        is_connect: bool,
+        error: &(dyn std::error::Error + 'static),
+    ) -> Self {
+        let host = host.to_owned();
+        let reason = innermost(error);
+        if is_connect {
+            Self::Connect { host, reason }
+        } else if is_malformed(error) {
+            Self::Protocol { host, reason }
+        } else {
+            Self::Interrupted { host, reason }
+        }
+    }
 }
 
 impl From<NetError> for io::Error {
@@ -213,8 +246,8 @@ impl From<NetError> for io::Error {
 }
 
 /// The deepest cause: the client's own layers print the URL, which may carry a token.
-fn innermost(error: &reqwest::Error) -> String {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = error.source();
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error.source();
     let mut text = None;
     while let Some(current) = cause {
         text = Some(current.to_string());
@@ -224,7 +257,7 @@ fn innermost(error: &reqwest::Error) -> String {
 }
 
 /// Whether the peer spoke something that cannot be parsed, as opposed to hanging up.
-fn is_malformed(error: &reqwest::Error) -> bool {
+fn is_malformed(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut cause = error.source();
     while let Some(current) = cause {
         if let Some(hyper) = current.downcast_ref::<hyper::Error>() {

@@ -11,9 +11,12 @@ mod http_origin;
 mod icy;
 mod origin;
 mod pieces;
+mod outcomes;
 mod reader;
 mod request;
 mod response;
+mod route;
+mod routed;
 mod tls;
 
 pub use client::{HttpClient, MAX_REDIRECTS, NetConfig, ProxyConfig};
@@ -22,6 +25,11 @@ pub use hls::{HlsDescription, HlsOrigin, describe_hls};
 pub use http_origin::HttpOrigin;
 pub use origin::{ByteOrigin, Opened};
 pub use pieces::{Piece, PieceIndex};
+pub use outcomes::{Outcome, Outcomes};
 pub use reader::{BlockingReader, MediaReader, ReaderConfig};
-pub use request::{MAX_HEADER_BYTES, MAX_URL_BYTES, Request};
+pub use request::{MAX_HEADER_BYTES, MAX_URL_BYTES, Request, Route};
 pub use response::Response;
+pub use route::{
+    Blocks, Family, NoRoute, PlannerStatus, Position, Retries, RouteConfig, RouteError, RoutePlanner,
+    Strategy,
+};

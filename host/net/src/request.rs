@@ -28,6 +28,20 @@ pub struct Request {
     pub follow_redirects: bool,
     /// Most bytes of the response body delivered; asking for more is an error. `None` is no bound.
     pub max_bytes: Option<u64>,
+    /// Which address of this machine it leaves from.
+    pub route: Route,
+}
+
+/// Which address of this machine a request leaves from, when a route planner is active.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    /// The system's choice.
+    #[default]
+    Direct,
+    /// The planner's choice; another one when the answer is 429.
+    Planned,
+    /// The same for a search: the planner may be set not to hold its 429 against the address.
+    PlannedSearch,
 }
 
 impl Request {
@@ -41,6 +55,7 @@ impl Request {
             range: None,
             follow_redirects: true,
             max_bytes: None,
+            route: Route::Direct,
         }
     }
 

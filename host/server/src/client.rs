@@ -1,9 +1,9 @@
 //! The HTTP client, made when the first request needs it: reading the platform's root certificates costs time and
 //! memory that an idle node need not spend.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use lavalink_net::{HttpClient, NetConfig, NetError, ProxyConfig};
+use lavalink_net::{HttpClient, NetConfig, NetError, Outcomes, ProxyConfig, RoutePlanner};
 use lavalink_plugin_api::Failure;
 
 use crate::config::OutgoingConfig;
@@ -17,7 +17,7 @@ pub struct LazyClient {
 
 impl LazyClient {
     /// A client with these settings, not yet made.
-    pub fn new(outgoing: &OutgoingConfig) -> Self {
+    pub fn new(outgoing: &OutgoingConfig, planner: Option<Arc<RoutePlanner>>) -> Self {
         let proxy = outgoing.proxy.as_ref().map(|proxy| {
             let target = ProxyConfig::new(proxy.host.clone(), proxy.port);
             match &proxy.user {
@@ -29,12 +29,23 @@ impl LazyClient {
             connect_timeout: outgoing.connect_timeout,
             read_timeout: outgoing.read_timeout,
             proxy,
+            route_planner: planner,
             ..NetConfig::default()
         };
         Self {
             config,
             client: OnceLock::new(),
         }
+    }
+
+    /// The route planner, where one is configured.
+    pub fn planner(&self) -> Option<&Arc<RoutePlanner>> {
+        self.config.route_planner.as_ref()
+    }
+
+    /// How requests ended so far.
+    pub fn outcomes(&self) -> &Outcomes {
+        &self.config.outcomes
     }
 
     /// The client; clones share one pool of connections.

@@ -7,6 +7,7 @@ mod clock;
 mod config;
 mod deadline_stream;
 mod failure;
+mod java_text;
 mod load;
 mod log;
 mod log_writer;

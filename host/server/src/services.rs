@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use lavalink_audio::{Engine, EngineConfig, ResamplingQuality};
+use lavalink_net::RoutePlanner;
 use lavalink_plugin_api::Failure;
 use lavalink_plugins::Plugins;
 use lavalink_voice::{VoiceConfig, VoiceEngine};
@@ -78,6 +79,11 @@ impl Services {
                 .map_err(|error| Failure::fault("The voice engine cannot be started.").because(error))
         };
         self.voice.get_or_init(start).as_ref().map_err(Clone::clone)
+    }
+
+    /// The route planner, where one is configured.
+    pub fn planner(&self) -> Option<&RoutePlanner> {
+        self.opener.client().planner().map(Arc::as_ref)
     }
 
     /// The voice engine, if something has needed it already.

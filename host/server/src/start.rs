@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use futures_util::future::join_all;
+use lavalink_net::{Retries, RouteConfig, RoutePlanner};
 use lavalink_plugins::{GuardLimits, LoadOptions, LoadReport, Plugins};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -16,7 +17,7 @@ use tokio::sync::watch;
 use crate::build_info;
 use crate::client::LazyClient;
 use crate::clock;
-use crate::config::Config;
+use crate::config::{Config, RetryLimit};
 use crate::media::Opener;
 use crate::metrics::Metrics;
 use crate::node::Node;
@@ -44,7 +45,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     }
     let config = Arc::new(config);
     let runtime = Handle::current();
-    let client = Arc::new(LazyClient::new(&config.outgoing));
+    let client = Arc::new(LazyClient::new(&config.outgoing, route_planner(&config)?));
     let metrics = Arc::new(Metrics::new().context("cannot set up the metrics")?);
     let plugins = load_plugins(&config, &client, &runtime, &metrics);
     let opener = Opener::new(client, runtime);
@@ -120,6 +121,31 @@ fn announce(config: &Config) {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
+}
+
+/// The route planner, where blocks are configured.
+fn route_planner(config: &Config) -> anyhow::Result<Option<Arc<RoutePlanner>>> {
+    let Some(settings) = &config.rate_limit else {
+        return Ok(None);
+    };
+    let planner = RoutePlanner::new(&RouteConfig {
+        blocks: settings.ip_blocks.clone(),
+        excluded: settings.excluded_ips.clone(),
+        strategy: settings.strategy.clone(),
+        retries: match settings.retry_limit {
+            RetryLimit::Default => Retries::Default,
+            RetryLimit::Unlimited => Retries::Unlimited,
+            RetryLimit::Times(times) => Retries::Times(times),
+        },
+        search_triggers_fail: settings.search_triggers_fail,
+    })
+    .context("lavalink.server.ratelimit")?;
+    tracing::info!(
+        "Active RoutePlanner: {:?} using total of {} ips",
+        planner.strategy(),
+        planner.blocks().size()
+    );
+    Ok(Some(Arc::new(planner)))
 }
 
 fn raise_open_files() {

@@ -131,6 +131,14 @@ pub struct ByteRange {
     pub end: ROption<u64>,
 }
 
+#[repr(u8)]
+#[derive(StableAbi)]
+pub enum Route {
+    Planned,
+    PlannedSearch,
+    Direct,
+}
+
 #[repr(C)]
 #[derive(StableAbi)]
 pub struct HttpRequest {
@@ -141,6 +149,7 @@ pub struct HttpRequest {
     pub range: ROption<ByteRange>,
     pub max_bytes: ROption<u64>,
     pub follow_redirects: bool,
+    pub route: Route,
 }
 
 #[repr(C)]

@@ -96,7 +96,8 @@ record!(HttpRequest {
     body,
     range,
     max_bytes,
-    follow_redirects
+    follow_redirects,
+    route
 });
 record!(Hint {
     mime,
@@ -121,6 +122,11 @@ plain_enum!(Severity {
     Common,
     Suspicious,
     Fault
+});
+plain_enum!(Route {
+    Planned,
+    PlannedSearch,
+    Direct
 });
 plain_enum!(Level {
     Error,
@@ -339,7 +345,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        ByteRange, Details, Failure, Hint, HttpRequest, Level, Loaded, Media, Playlist, Probe, Retry,
+        ByteRange, Details, Failure, Hint, HttpRequest, Level, Loaded, Media, Playlist, Probe, Retry, Route,
         Severity, SourceDescriptor, Track, TrackInfo,
     };
 
@@ -424,9 +430,10 @@ mod tests {
             method in text(), url in text(), headers in proptest::collection::vec((text(), bytes()), 0..3),
             body in proptest::option::of(bytes()), range in any::<Option<(u64, Option<u64>)>>(),
             max_bytes in any::<Option<u64>>(), follow_redirects in any::<bool>(),
+            route in prop_oneof![Just(Route::Planned), Just(Route::PlannedSearch), Just(Route::Direct)],
         ) -> HttpRequest {
             let range = range.map(|(start, end)| ByteRange { start, end });
-            HttpRequest { method, url, headers, body, range, max_bytes, follow_redirects }
+            HttpRequest { method, url, headers, body, range, max_bytes, follow_redirects, route }
         }
     }
 

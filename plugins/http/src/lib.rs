@@ -6,6 +6,7 @@
 mod address;
 mod icy;
 mod load;
+mod settings;
 #[cfg(test)]
 mod tests;
 
@@ -40,11 +41,14 @@ impl Source for HttpSource {
         ProbeInfo::from_details(details)?.details()
     }
 
-    fn open(&self, _host: &dyn Host, track: &Track, _position: Duration) -> Result<Media, Failure> {
+    fn open(&self, host: &dyn Host, track: &Track, _position: Duration) -> Result<Media, Failure> {
         let url = address::claimed(&track.info.identifier).ok_or_else(address::invalid)?;
         address::parse(&url)?;
         let probe = ProbeInfo::from_details(&track.details)?;
-        let request = HttpRequest::get(url);
+        let request = HttpRequest {
+            route: settings::route(host)?,
+            ..HttpRequest::get(url)
+        };
         if probe.is_hls() {
             return Ok(Media::Hls {
                 request,

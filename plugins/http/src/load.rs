@@ -8,6 +8,7 @@ use url::Url;
 
 use crate::address;
 use crate::icy::Station;
+use crate::settings;
 
 /// Containers whose tracks do not take title and author from the headers, as in Java Lavalink.
 const WITHOUT_STATION: [&str; 2] = ["wav", "matroska/webm"];
@@ -16,6 +17,7 @@ pub(crate) fn load(host: &dyn Host, url: String) -> Result<Loaded, Failure> {
     let base = address::parse(&url)?;
     let request = HttpRequest {
         follow_redirects: false,
+        route: settings::route(host)?,
         ..HttpRequest::get(&url)
     };
     let response = host.fetch(request).map_err(connecting_failed)?;

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use lavalink_plugin_api::{
-    Failure, Header, Host, HttpRequest, HttpResponse, Level, Loaded, Media, Probe, Severity, Source, Track,
+    Failure, Header, Host, HttpRequest, HttpResponse, Level, Loaded, Media, Probe, Route, Severity, Source,
+    Track,
 };
 use parking_lot::Mutex;
 
@@ -15,6 +16,7 @@ struct Desk {
     probe: Result<Probe, Failure>,
     asked: Mutex<Vec<HttpRequest>>,
     mime: Mutex<Option<String>>,
+    config: &'static str,
 }
 
 struct Answer(u16, Vec<Header>, String);
@@ -45,6 +47,7 @@ impl Desk {
             probe: Err(Failure::common("Unknown file format.")),
             asked: Mutex::default(),
             mime: Mutex::default(),
+            config: "{}",
         }
     }
 
@@ -57,7 +60,7 @@ impl Desk {
 impl Host for Desk {
     fn log(&self, _: Level, _: &str) {}
     fn config(&self) -> String {
-        "{}".to_owned()
+        self.config.to_owned()
     }
     fn now_unix_ms(&self) -> u64 {
         0
@@ -338,4 +341,28 @@ fn checks_details() {
     );
     assert!(HttpSource.decode_details(3, b"\0\x04midi").is_err());
     assert!(HttpSource.decode_details(3, b"").is_err());
+}
+
+#[test]
+fn the_planned_route_is_taken_only_when_the_operator_says_so() {
+    for (config, expected) in [
+        ("{}", Some(Route::Direct)),
+        (r#"{"useRoutePlanner":true}"#, Some(Route::Planned)),
+        (r#"{"use-route-planner":true,"other":1}"#, Some(Route::Planned)),
+        (r#"{"useRoutePlanner":"perhaps"}"#, None),
+    ] {
+        let mut desk = Desk::answering(200, &[]).finding(audio("mp3", None, Some(1500)));
+        desk.config = config;
+        let loaded = load(&desk, "http://a.test/a.mp3");
+        let asked = desk.asked.lock().first().map(|request| request.route);
+        assert_eq!(asked, expected, "{config}");
+        let Ok(Loaded::Track(track)) = loaded else {
+            assert!(expected.is_none(), "{config}");
+            continue;
+        };
+        match HttpSource.open(&desk, &track, Duration::ZERO) {
+            Ok(Media::Http { request, .. }) => assert_eq!(Some(request.route), expected, "{config}"),
+            other => panic!("{config}: {other:?}"),
+        }
+    }
 }

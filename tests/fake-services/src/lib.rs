@@ -70,7 +70,11 @@ impl FakeServices {
         let router = router(shared.clone());
         tasks.spawn(async move {
             // Ends only by being aborted.
-            let _ = axum::serve(listener, router).await;
+            let _ = axum::serve(
+                listener,
+                router.into_make_service_with_connect_info::<SocketAddr>(),
+            )
+            .await;
         });
         Ok(Self {
             address,
@@ -98,7 +102,11 @@ impl FakeServices {
         let mut tasks = JoinSet::new();
         let router = router(shared.clone());
         tasks.spawn(async move {
-            let _ = axum::serve(listener, router).await;
+            let _ = axum::serve(
+                listener,
+                router.into_make_service_with_connect_info::<SocketAddr>(),
+            )
+            .await;
         });
         Ok(Self {
             address,
@@ -204,10 +212,14 @@ fn router(shared: Arc<Shared>) -> Router {
 async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let recorded = Recorded::of(&request);
     let path = recorded.path.clone();
+    let peer = recorded.peer;
     let asked = respond::Asked::of(&request);
     shared.requests.lock().push(recorded);
     let served = shared.resources.lock().get_mut(&path).map(resource::Served::next);
     match served {
+        Some((resource, _)) if peer.is_some_and(|peer| resource.refused.contains(&peer.ip())) => {
+            respond::plain(429, "too many requests")
+        }
         Some((resource, turn)) => respond::respond(&resource, turn, &asked, shared.open_bodies.clone()).await,
         None => respond::plain(404, "no such resource"),
     }

@@ -1,6 +1,8 @@
 //! What clients asked.
 
-use axum::extract::Request;
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, Request};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
@@ -17,12 +19,16 @@ pub struct Recorded {
     pub absolute: bool,
     /// Header fields in order, names in lower case, values as far as they are text.
     pub headers: Vec<(String, String)>,
+    /// Where the connection came from.
+    pub peer: Option<SocketAddr>,
 }
 
 impl Recorded {
     pub(crate) fn of(request: &Request) -> Self {
         let headers = request.headers().iter();
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
         Self {
+            peer: peer.map(|ConnectInfo(peer)| *peer),
             method: request.method().as_str().to_owned(),
             path: request.uri().path().to_owned(),
             query: request.uri().query().map(str::to_owned),

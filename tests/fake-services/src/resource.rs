@@ -1,5 +1,6 @@
 //! What is served, and how it goes wrong.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -50,6 +51,7 @@ pub struct Resource {
     pub(crate) drip: Option<(usize, Duration)>,
     pub(crate) fault: Option<PlannedFault>,
     pub(crate) fail_first: Option<(usize, u16)>,
+    pub(crate) refused: Vec<IpAddr>,
 }
 
 impl Resource {
@@ -64,6 +66,7 @@ impl Resource {
             drip: None,
             fault: None,
             fail_first: None,
+            refused: Vec::new(),
         }
     }
 
@@ -157,6 +160,13 @@ impl Resource {
     #[must_use]
     pub fn fail_first(mut self, times: usize, status: u16) -> Self {
         self.fail_first = Some((times, status));
+        self
+    }
+
+    /// Answers 429 to clients at these addresses.
+    #[must_use]
+    pub fn refuse(mut self, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
+        self.refused.extend(addresses);
         self
     }
 

@@ -14,9 +14,7 @@ mod tree;
 mod typed;
 
 pub use error::ConfigError;
-// The route planner and the metrics endpoint read these.
-#[allow(unused_imports)]
-pub use route_planner::{RateLimitConfig, RetryLimit};
+pub use route_planner::RetryLimit;
 pub use sources::Sources;
 pub use typed::{Config, LoggingConfig, MetricsConfig, OutgoingConfig, RequestLogConfig, Resampling};
 

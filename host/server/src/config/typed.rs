@@ -33,7 +33,6 @@ pub struct Config {
     /// Outgoing HTTP.
     pub outgoing: OutgoingConfig,
     /// Rotation of the local address; `None` when it is off.
-    #[allow(dead_code)] // Until the route planner lands.
     pub rate_limit: Option<RateLimitConfig>,
     /// The metrics endpoint.
     pub metrics: MetricsConfig,

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use lavalink_audio::MediaHint;
-use lavalink_net::{ByteOrigin, HlsOrigin, HttpOrigin, MediaReader, ReaderConfig, Request};
-use lavalink_plugin_api::{Body, Failure, Hint, HttpRequest, Media};
+use lavalink_net::{ByteOrigin, HlsOrigin, HttpOrigin, MediaReader, ReaderConfig, Request, Route};
+use lavalink_plugin_api::{Body, Failure, Hint, HttpRequest, Media, Route as PluginRoute};
 use tokio::runtime::Handle;
 
 use super::origin::{ResponseOrigin, StreamOrigin};
@@ -21,6 +21,11 @@ impl Opener {
     /// An opener whose readers run on `runtime`.
     pub fn new(client: Arc<LazyClient>, runtime: Handle) -> Self {
         Self { client, runtime }
+    }
+
+    /// The HTTP client media are read with.
+    pub fn client(&self) -> &LazyClient {
+        &self.client
     }
 
     /// Starts to read a medium. The reader may still have to connect: see [`MediaReader::ready`].
@@ -95,5 +100,10 @@ pub fn net_request(request: HttpRequest) -> Request {
         range: request.range.map(|range| (range.start, range.end)),
         follow_redirects: request.follow_redirects,
         max_bytes: request.max_bytes,
+        route: match request.route {
+            PluginRoute::Direct => Route::Direct,
+            PluginRoute::Planned => Route::Planned,
+            PluginRoute::PlannedSearch => Route::PlannedSearch,
+        },
     }
 }

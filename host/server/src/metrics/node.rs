@@ -1,8 +1,9 @@
 //! Figures of the node that are read when somebody scrapes. Names and help texts of Java Lavalink are kept.
 
+use lavalink_net::Outcome;
 use prometheus::proto::MetricFamily;
 
-use super::families::{gauge, gauges, histogram};
+use super::families::{Label, counters, gauge, gauges, histogram};
 use super::{log_lines, voice};
 use crate::node::Node;
 use crate::player::VoicePhase;
@@ -17,6 +18,7 @@ pub fn collect(node: &Node, families: &mut Vec<MetricFamily>) {
     families.push(log_lines::family());
     sessions(node, families);
     connections(node, families);
+    requests(node, families);
     voice::collect(node.services.started_voice(), families);
 }
 
@@ -97,6 +99,37 @@ fn sessions(node: &Node, families: &mut Vec<MetricFamily>) {
             (&[("state", "resumable")][..], resumable as f64),
         ],
     ));
+}
+
+/// What sources asked of the outside.
+fn requests(node: &Node, families: &mut Vec<MetricFamily>) {
+    let outcomes = node.services.opener.client().outcomes();
+    let samples = Outcome::ALL.map(|outcome| (label(outcome), outcomes.of(outcome)));
+    families.push(counters(
+        "lavalink_source_http_requests_total",
+        "HTTP requests of sources and media streams by how they ended.",
+        samples,
+    ));
+    if let Some(planner) = node.services.planner() {
+        families.push(gauge(
+            "lavalink_route_planner_failing_addresses",
+            "Source addresses marked as failing.",
+            planner.status().failing.len() as f64,
+        ));
+    }
+}
+
+fn label(outcome: Outcome) -> &'static [Label] {
+    match outcome {
+        Outcome::Success => &[("outcome", "success")],
+        Outcome::Redirect => &[("outcome", "redirect")],
+        Outcome::ClientError => &[("outcome", "client_error")],
+        Outcome::RateLimited => &[("outcome", "rate_limited")],
+        Outcome::ServerError => &[("outcome", "server_error")],
+        Outcome::Timeout => &[("outcome", "timeout")],
+        Outcome::Connect => &[("outcome", "connect")],
+        Outcome::Failed => &[("outcome", "failed")],
+    }
 }
 
 fn connections(node: &Node, families: &mut Vec<MetricFamily>) {

@@ -42,6 +42,10 @@ impl HttpResponse for HostResponse {
         self.response.url().to_owned()
     }
 
+    fn local_address(&self) -> Option<String> {
+        self.response.local_address().map(|address| address.to_string())
+    }
+
     fn read(&mut self, max: usize) -> Result<Vec<u8>, Failure> {
         let reading = self.response.chunk(max.min(MAX_READ));
         let chunk = match self.scope.remaining() {
