@@ -310,7 +310,11 @@ fn opens_as_a_description() {
     let Media::Http { request, hint, .. } = media else {
         panic!("not http: {media:?}")
     };
-    assert_eq!(request, HttpRequest::get("http://a.test/x"));
+    let direct = HttpRequest {
+        route: Route::Direct,
+        ..HttpRequest::get("http://a.test/x")
+    };
+    assert_eq!(request, direct);
     assert_eq!(hint.container.as_deref(), Some("flac"));
 
     track.details = b"\0\x0dm3u|hls-inner".to_vec();

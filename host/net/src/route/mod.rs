@@ -180,7 +180,7 @@ impl RoutePlanner {
     fn mark(&self, address: IpAddr) {
         let mut state = self.state.lock();
         state.1.mark(address, now_ms());
-        state.0.refused(address, Instant::now());
+        state.0.refused(&self.blocks, address, Instant::now());
     }
 
     /// Frees one address.

@@ -56,7 +56,6 @@ pub(super) enum State {
         index: u128,
         /// The next request takes another address.
         is_due: bool,
-        last_failing: Option<IpAddr>,
     },
     Balancing,
     Nano {
@@ -77,7 +76,6 @@ impl State {
                 rotations: 0,
                 index: 0,
                 is_due: false,
-                last_failing: None,
             }),
             Strategy::LoadBalance => Ok(Self::Balancing),
             Strategy::NanoSwitch if holds_nanos => Ok(Self::Nano { start: now }),
@@ -141,18 +139,19 @@ impl State {
                     .ok_or(NoRoute::NoFreeAddress)
             }
             Self::RotatingNano { block, start } => {
+                // The clock stands still during a choice, so an unusable address is left by hand.
+                let mut offset = nanos(*start, now);
                 for attempt in 0..=tries {
                     if attempt >= u128::from(TRIES_PER_BLOCK) {
-                        *block += 1;
+                        *block = block.saturating_add(1);
                     }
-                    let offset = nanos(*start, now).saturating_add(attempt);
                     let index = block
                         .checked_mul(BLOCK_64)
                         .and_then(|base| base.checked_add(offset));
                     match index.and_then(|index| blocks.at(index)) {
                         None => *block = 0,
                         Some(address) if is_usable(address) => return Ok(address),
-                        Some(_) => {}
+                        Some(_) => offset = offset.saturating_add(1),
                     }
                 }
                 Err(NoRoute::NoFreeAddress)
@@ -161,15 +160,16 @@ impl State {
     }
 
     /// A service refused `address`.
-    pub(super) fn refused(&mut self, address: IpAddr, now: Instant) {
+    pub(super) fn refused(&mut self, blocks: &Blocks, address: IpAddr, now: Instant) {
         match self {
             Self::Rotating {
                 rotations,
+                index,
                 is_due,
-                last_failing,
-                ..
             } => {
-                if last_failing.replace(address) == Some(address) {
+                // Requests under way when the address was left may still be refused; they ask for no further rotation.
+                let current = index.checked_sub(1).and_then(|index| blocks.at(index));
+                if *is_due || current != Some(address) {
                     tracing::debug!("Address /{address} was already failing, no further rotation");
                     return;
                 }
@@ -231,9 +231,12 @@ mod tests {
         assert_eq!(choose(&mut state), "10.0.0.0");
         assert_eq!(choose(&mut state), "10.0.0.0");
         for _ in 0..3 {
-            state.refused("10.0.0.0".parse().unwrap(), now);
+            state.refused(&blocks, "10.0.0.0".parse().unwrap(), now);
         }
         assert_eq!(choose(&mut state), "10.0.0.1");
+        assert_eq!(choose(&mut state), "10.0.0.1");
+        // A late answer to a request of the address that was left.
+        state.refused(&blocks, "10.0.0.0".parse().unwrap(), now);
         assert_eq!(choose(&mut state), "10.0.0.1");
         let State::Rotating { rotations, index, .. } = state else {
             panic!("{state:?}")
@@ -251,7 +254,7 @@ mod tests {
                 .choose(&blocks, now, |a| a.to_string() != "10.0.1.0")
                 .unwrap();
             seen.push(address.to_string());
-            state.refused(address, now);
+            state.refused(&blocks, address, now);
         }
         assert_eq!(seen, ["10.0.0.0", "10.0.0.1", "10.0.1.1", "10.0.0.0", "10.0.0.1"]);
         assert_eq!(state.choose(&blocks, now, |_| false), Err(NoRoute::NoFreeAddress));
@@ -331,7 +334,7 @@ mod tests {
                 .unwrap();
             seen.push(address.to_string());
             now += Duration::from_secs(1);
-            state.refused(address, now);
+            state.refused(&blocks, address, now);
         }
         assert_eq!(seen, ["2001:db8::7", "2001:db8:0:1::7", "2001:db8::7"]);
     }
@@ -375,7 +378,7 @@ mod tests {
                         prop_assert!(parity(address) && !failing.contains(&address));
                         prop_assert!((0..4).any(|i| blocks.at(i) == Some(address)) || blocks.size().saturating() > 4);
                         failing.insert(address);
-                        state.refused(address, now);
+                        state.refused(&blocks, address, now);
                     }
                     Err(error) => {
                         prop_assert_eq!(error, NoRoute::NoFreeAddress);

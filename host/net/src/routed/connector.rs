@@ -161,14 +161,21 @@ mod tests {
             let local: IpAddr = local.parse().unwrap();
             Connector::new(Some(local), Family::V4, Arc::default(), Duration::from_secs(5))
         };
-        // Nobody listens on port 1; a broadcast address can be bound but not connected from.
+        // Nobody listens on port 1.
         let closed = Uri::from_static("http://127.0.0.1:1/");
-        let refused = connector("127.0.0.9").connect(closed.clone()).await.unwrap_err();
+        let refused = connector("127.0.0.9").connect(closed).await.unwrap_err();
         assert!(matches!(refused, Refused::Connect(_)), "{refused:?}");
         let other_family = Uri::from_static("http://[::1]:1/");
         let refused = connector("127.0.0.9").connect(other_family).await.unwrap_err();
         assert!(refused.to_string().contains("resolve"), "{refused:?}");
-        let refused = connector("224.0.0.1").connect(closed).await.unwrap_err();
+        let foreign = Connector {
+            local: "::1".parse().ok(),
+            ..connector("127.0.0.9")
+        };
+        let refused = foreign
+            .connect_to(SocketAddr::from(([127, 0, 0, 1], 1)))
+            .await
+            .unwrap_err();
         assert!(matches!(refused, Refused::Bind(_)), "{refused:?}");
     }
 }

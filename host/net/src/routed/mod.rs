@@ -32,6 +32,11 @@ const MAX_CLIENTS: usize = 64;
 /// Longest time spent on the retries of one request, also when their number has no limit.
 const RETRY_TIME: Duration = Duration::from_secs(60);
 
+/// Retries after which a pause is made before each: without a limit they would become a flood.
+const UNHURRIED_AFTER: u32 = 10;
+/// That pause.
+const RETRY_PAUSE: Duration = Duration::from_millis(250);
+
 type AddressClient = Client<HttpsConnector<Connector>, Body>;
 
 /// See the module. Clones share everything.
@@ -141,6 +146,9 @@ impl RoutedClient {
                 return Err(NetError::RateLimited);
             }
             retries = retries.saturating_add(1);
+            if retries > UNHURRIED_AFTER {
+                tokio::time::sleep(RETRY_PAUSE).await;
+            }
         }
     }
 

@@ -13,6 +13,7 @@ mod openapi;
 mod paths;
 mod players;
 mod query;
+mod redaction;
 mod request_log;
 mod route_planner;
 mod routes;
