@@ -189,18 +189,22 @@ async fn retries_end_and_users_urls_are_not_routed_by_default() {
 
 #[tokio::test]
 async fn nano_planners_show_their_offsets() {
-    let node = Node::start(options(
-        "{ipBlocks: ['2001:db8::/48'], strategy: RotatingNanoSwitch}",
-    ))
-    .await;
-    let text = node.rest().get("/v4/routeplanner/status").await.text;
-    let rest = text
-        .strip_prefix(
+    for (settings, front) in [
+        (
+            "{ipBlocks: ['2001:db8::/48'], strategy: RotatingNanoSwitch}",
             r#"{"class":"RotatingNanoIpRoutePlanner","details":{"ipBlock":{"type":"Inet6Address","size":"1208925819614629174706176"},"failingAddresses":[],"blockIndex":"0","currentAddressIndex":""#,
-        )
-        .unwrap_or_else(|| panic!("{text}"));
-    let nanos: u128 = rest.trim_end_matches("\"}}").parse().expect("a number");
-    assert!(nanos > 0);
+        ),
+        (
+            "{ipBlocks: ['2001:db8::/64'], strategy: NanoSwitch}",
+            r#"{"class":"NanoIpRoutePlanner","details":{"ipBlock":{"type":"Inet6Address","size":"18446744073709551616"},"failingAddresses":[],"currentAddressIndex":""#,
+        ),
+    ] {
+        let node = Node::start(options(settings)).await;
+        let text = node.rest().get("/v4/routeplanner/status").await.text;
+        let rest = text.strip_prefix(front).unwrap_or_else(|| panic!("{text}"));
+        let nanos: u128 = rest.trim_end_matches("\"}}").parse().expect("a number");
+        assert!(nanos > 0);
+    }
 }
 
 #[test]

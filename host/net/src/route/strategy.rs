@@ -276,7 +276,7 @@ mod tests {
                 "{last} -> {offset}"
             );
             last = offset + 1;
-            state.refused(address.into(), now);
+            state.refused(&blocks, address.into(), now);
         }
     }
 

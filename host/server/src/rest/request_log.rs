@@ -1,6 +1,6 @@
 //! Logs each request, as Lavalink's request log does, and counts it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,6 +12,7 @@ use axum::response::Response;
 use super::body::Payload;
 use super::redaction;
 use crate::config::RequestLogConfig;
+use crate::java_text;
 use crate::node::Node;
 
 /// Java's name of the logger, which operators filter by.
@@ -27,6 +28,21 @@ impl Peer {
         extensions
             .get::<Self>()
             .map_or_else(|| "unknown".to_owned(), |peer| peer.0.ip().to_string())
+    }
+
+    /// Address and port as Java writes them: `/127.0.0.1:5000`.
+    pub fn with_port(extensions: &Extensions) -> String {
+        extensions.get::<Self>().map_or_else(
+            || "unknown".to_owned(),
+            |Self(peer)| match peer.ip().to_canonical() {
+                IpAddr::V4(address) => format!("/{address}:{}", peer.port()),
+                address => format!(
+                    "/[{}]:{}",
+                    java_text::address(address).trim_start_matches('/'),
+                    peer.port()
+                ),
+            },
+        )
     }
 }
 
@@ -115,6 +131,21 @@ mod tests {
             .extensions_mut()
             .insert(Peer(SocketAddr::from(([127, 0, 0, 1], 5))));
         request
+    }
+
+    #[test]
+    fn peers_are_written_as_in_java() {
+        for (peer, expected) in [
+            ("127.0.0.1:5000", "/127.0.0.1:5000"),
+            ("[::ffff:10.0.0.1]:7", "/10.0.0.1:7"),
+            ("[::1]:80", "/[0:0:0:0:0:0:0:1]:80"),
+        ] {
+            let mut request = request();
+            request
+                .extensions_mut()
+                .insert(Peer(peer.parse().expect("an address")));
+            assert_eq!(Peer::with_port(request.extensions()), expected);
+        }
     }
 
     #[test]

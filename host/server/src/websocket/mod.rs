@@ -20,9 +20,35 @@ use crate::session::{Claim, Session};
 /// Tells the client whether its session goes on.
 const SESSION_RESUMED: HeaderName = HeaderName::from_static("session-resumed");
 
+/// Who is connected, for the log.
+struct Client {
+    /// `Client-Name`.
+    name: Option<String>,
+    /// `User-Agent`.
+    user_agent: Option<String>,
+    /// Address and port in Java's form.
+    peer: String,
+}
+
+impl Client {
+    /// Java's lines for a new session.
+    fn announce(&self) {
+        match (&self.name, &self.user_agent) {
+            (Some(name), _) => tracing::info!("Connection successfully established from {name}"),
+            (None, agent) => {
+                tracing::info!("Connection successfully established");
+                let agent = agent
+                    .as_ref()
+                    .map_or_else(String::new, |agent| format!(" User agent: {agent}"));
+                tracing::warn!("Library developers: Please specify a 'Client-Name' header.{agent}");
+            }
+        }
+    }
+}
+
 /// `/v4/websocket`: checks the handshake and takes the connection over.
 pub async fn connect(State(node): State<Arc<Node>>, mut request: Request) -> Response<Body> {
-    let peer = Peer::of(request.extensions());
+    let peer = Peer::with_port(request.extensions());
     tracing::info!("Incoming connection from {peer}");
     let accepted = match handshake::check(request.method(), request.headers(), &node.config.password) {
         Ok(accepted) => accepted,
@@ -47,21 +73,25 @@ pub async fn connect(State(node): State<Arc<Node>>, mut request: Request) -> Res
         client_name,
         session_id,
     } = accepted;
-    if client_name.is_none() {
-        tracing::warn!("Client from {peer} did not specify a 'Client-Name' header.");
-    }
+    let user_agent = request.headers().get(header::USER_AGENT);
+    let user_agent = user_agent.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     let upgrade = hyper::upgrade::on(&mut request);
     let claim = user_id.map(|user_id| node.registry.claim(session_id.as_deref(), user_id));
     let is_resumed = matches!(claim, Some(Claim::Resumed(_)));
-    let client = client_name.unwrap_or_else(|| "an unnamed client".to_owned());
+    let client = Client {
+        name: client_name,
+        user_agent,
+        peer,
+    };
     tokio::spawn(async move {
         match (upgrade.await, claim) {
-            (Ok(upgraded), Some(claim)) => {
-                socket::serve(node, TokioIo::new(upgraded), claim, &client, &peer).await
-            }
+            (Ok(upgraded), Some(claim)) => socket::serve(node, TokioIo::new(upgraded), claim, &client).await,
             (Ok(upgraded), None) => socket::refuse_user(TokioIo::new(upgraded)).await,
             (Err(error), claim) => {
-                tracing::debug!("Connection from {peer} was lost during the handshake: {error}");
+                tracing::debug!(
+                    "Connection from {} was lost during the handshake: {error}",
+                    client.peer
+                );
                 if let Some(Claim::Resumed(session)) = claim {
                     put_back(&node, &session);
                 }

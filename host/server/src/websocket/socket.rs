@@ -14,6 +14,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
+use super::Client;
 use crate::node::Node;
 use crate::session::{Claim, Interrupt, Outbox, Session};
 use crate::stats;
@@ -41,7 +42,7 @@ enum End {
 }
 
 /// Serves a socket until it ends, then lets the session wait or end.
-pub async fn serve<S>(node: Arc<Node>, stream: S, claim: Claim, client: &str, peer: &str)
+pub async fn serve<S>(node: Arc<Node>, stream: S, claim: Claim, client: &Client)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
@@ -62,7 +63,7 @@ where
             player.announce().await;
         }
     } else {
-        tracing::info!("Connection successfully established from {client}");
+        client.announce();
         tokio::spawn(send_stats(Arc::clone(&node), Arc::downgrade(&session)));
     }
     let (mut sink, mut stream) = socket.split();
@@ -74,18 +75,23 @@ where
         ),
         End::ByNode(code, reason) => (u16::from(*code), *reason),
         End::Lost(reason) => {
-            tracing::debug!("Connection from {peer} was lost: {reason}");
+            tracing::debug!("Connection from {} was lost: {reason}", client.peer);
             (1006, "lost")
         }
     };
     // The session waits, or ends, before the closing handshake: a client that reconnects at once finds it.
     match node.registry.detach(&session) {
         Some(seconds) => tracing::info!(
-            "Connection closed from {peer} with status {code} ({reason}) -- Session can be resumed within the next \
-             {seconds} seconds with id {}",
+            "Connection closed from {} with status CloseStatus[code={code}, reason={reason}] -- Session can be resumed \
+             within the next {seconds} seconds with id {}",
+            client.peer,
             session.id
         ),
-        None => tracing::info!("Connection closed from {peer} with status {code} ({reason})"),
+        None => tracing::info!(
+            "Connection closed from {} with id {} -- CloseStatus[code={code}, reason={reason}]",
+            client.peer,
+            session.id
+        ),
     }
     finish(end, sink, stream).await;
 }

@@ -30,10 +30,22 @@ const NEITHER: &[(&str, &str)] = &[
         "every failure of the node has a text",
     ),
     ("rest-error-400-address.json", "no route planner yet"),
-    ("rest-routeplanner-balancingip.json", "no route planner yet"),
-    ("rest-routeplanner-nanoip.json", "no route planner yet"),
-    ("rest-routeplanner-rotatingip.json", "no route planner yet"),
-    ("rest-routeplanner-rotatingnanoip.json", "no route planner yet"),
+    (
+        "rest-routeplanner-balancingip.json",
+        "other addresses and times: see route_planner.rs",
+    ),
+    (
+        "rest-routeplanner-nanoip.json",
+        "other addresses and times: see route_planner.rs",
+    ),
+    (
+        "rest-routeplanner-rotatingip.json",
+        "other addresses and times: see route_planner.rs",
+    ),
+    (
+        "rest-routeplanner-rotatingnanoip.json",
+        "other addresses and times: see route_planner.rs",
+    ),
 ];
 
 /// Text of an example payload.
