@@ -5,6 +5,15 @@
 pub enum Invocation {
     /// Run the node; the arguments are configuration.
     Run(Vec<String>),
+    /// Check the configuration a start with these arguments would have.
+    CheckConfig {
+        /// The arguments that are configuration.
+        arguments: Vec<String>,
+        /// Whether warnings count as errors.
+        is_strict: bool,
+    },
+    /// Print the JSON Schema of `application.yml` and end.
+    JsonSchema,
     /// Print the version and end.
     Version,
     /// Print how to use the program and end.
@@ -13,7 +22,13 @@ pub enum Invocation {
 
 /// Text of `--help`.
 pub const HELP: &str = "\
-Usage: lavalink-rust [--version] [--<key>=<value> ...]
+Usage: lavalink-rust [--<key>=<value> ...]            run the node
+       lavalink-rust check-config [--strict] [--<key>=<value> ...]
+                                                      check the configuration a start would have: errors and
+                                                      unknown keys with file and line, then what counts.
+                                                      Exit code 1 on errors, with --strict also on warnings
+       lavalink-rust --json-schema                    print a JSON Schema of application.yml
+       lavalink-rust --version
 
 Any key of application.yml can be given, for example
   --server.port=2333 --server.address=127.0.0.1
@@ -22,10 +37,24 @@ Any key of application.yml can be given, for example
 ";
 
 /// Reads the arguments that follow the program name.
-pub fn parse(arguments: Vec<String>) -> Invocation {
+pub fn parse(mut arguments: Vec<String>) -> Invocation {
     match arguments.first().map(String::as_str) {
         Some("-v" | "--version") => Invocation::Version,
         Some("-h" | "--help") => Invocation::Help,
+        Some("--json-schema") => Invocation::JsonSchema,
+        Some("check-config") => {
+            arguments.remove(0);
+            let has = |switch: &str| arguments.iter().any(|argument| argument == switch);
+            if has("--json-schema") {
+                return Invocation::JsonSchema;
+            }
+            if has("--help") || has("-h") {
+                return Invocation::Help;
+            }
+            let is_strict = has("--strict");
+            arguments.retain(|argument| argument != "--strict");
+            Invocation::CheckConfig { arguments, is_strict }
+        }
         _ => Invocation::Run(arguments),
     }
 }
@@ -34,16 +63,31 @@ pub fn parse(arguments: Vec<String>) -> Invocation {
 mod tests {
     use super::*;
 
+    fn invocation(arguments: &[&str]) -> Invocation {
+        parse(arguments.iter().map(|a| (*a).to_owned()).collect())
+    }
+
     #[test]
     fn the_first_argument_decides() {
-        assert_eq!(parse(vec!["-v".into()]), Invocation::Version);
+        assert_eq!(invocation(&["-v"]), Invocation::Version);
+        assert_eq!(invocation(&["--version", "--server.port=1"]), Invocation::Version);
+        assert_eq!(invocation(&["--help"]), Invocation::Help);
+        assert_eq!(invocation(&["--json-schema"]), Invocation::JsonSchema);
         assert_eq!(
-            parse(vec!["--version".into(), "--server.port=1".into()]),
-            Invocation::Version
+            invocation(&["check-config", "--json-schema"]),
+            Invocation::JsonSchema
         );
-        assert_eq!(parse(vec!["--help".into()]), Invocation::Help);
-        let options = vec!["--server.port=1".to_owned()];
-        assert_eq!(parse(options.clone()), Invocation::Run(options));
-        assert_eq!(parse(vec![]), Invocation::Run(vec![]));
+        assert_eq!(
+            invocation(&["--server.port=1"]),
+            Invocation::Run(vec!["--server.port=1".to_owned()])
+        );
+        assert_eq!(invocation(&[]), Invocation::Run(vec![]));
+        assert_eq!(
+            invocation(&["check-config", "--server.port=1", "--strict"]),
+            Invocation::CheckConfig {
+                arguments: vec!["--server.port=1".to_owned()],
+                is_strict: true
+            }
+        );
     }
 }

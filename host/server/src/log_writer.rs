@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::time::Duration;
 
 /// Lines that may wait to be written; further ones are dropped and counted.
@@ -57,7 +57,19 @@ pub fn spawn(target: impl Write + Send + 'static) -> io::Result<(LineWriter, Log
 
 fn write_all(mut target: impl Write, waiting: &Receiver<Entry>, dropped: &AtomicU64) {
     // A log that cannot be written has nowhere to be complained about; the next line may get through again.
-    while let Ok(entry) = waiting.recv() {
+    loop {
+        let entry = match waiting.try_recv() {
+            Ok(entry) => entry,
+            Err(TryRecvError::Disconnected) => return,
+            // Nothing more for now: what a file has in its buffer gets out.
+            Err(TryRecvError::Empty) => {
+                let _lost = target.flush();
+                match waiting.recv() {
+                    Ok(entry) => entry,
+                    Err(_) => return,
+                }
+            }
+        };
         match entry {
             Entry::Line(line) => {
                 let _lost = target.write_all(&line);

@@ -7,9 +7,11 @@ mod clock;
 mod config;
 mod deadline_stream;
 mod failure;
+mod forwarded;
 mod java_text;
 mod load;
 mod log;
+mod log_file;
 mod log_writer;
 mod media;
 mod metrics;
@@ -24,6 +26,7 @@ mod services;
 mod session;
 mod start;
 mod stats;
+mod tls;
 mod websocket;
 
 use std::io::Write;
@@ -32,7 +35,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 use crate::cli::Invocation;
-use crate::config::{Config, Sources};
+use crate::config::{Config, Report, Sources};
 
 /// Worker threads at most: the control plane is small, the media threads need the cores.
 const MAX_WORKERS: usize = 4;
@@ -42,6 +45,14 @@ fn main() -> ExitCode {
     let outcome = match cli::parse(std::env::args().skip(1).collect()) {
         Invocation::Version => print(&format!("{}\n", build_info::describe())),
         Invocation::Help => print(cli::HELP),
+        Invocation::JsonSchema => print(&format!("{:#}\n", config::schema())),
+        Invocation::CheckConfig { arguments, is_strict } => {
+            let report = Report::of(&Sources::of_process(arguments), start::check);
+            match print(&report.to_string()) {
+                Ok(()) if report.is_bad(is_strict) => return ExitCode::FAILURE,
+                outcome => outcome,
+            }
+        }
         Invocation::Run(arguments) => run(arguments),
     };
     match outcome {

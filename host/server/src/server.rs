@@ -1,5 +1,6 @@
 //! Accepts connections and serves them until the node shuts down.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,20 +12,25 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 use crate::deadline_stream::DeadlineStream;
+use crate::forwarded;
 use crate::request_line::Observed;
 use crate::rest::Peer;
 
 /// Connections served at one time, REST and WebSocket together; further ones wait to be accepted.
-const MAX_CONNECTIONS: usize = 8192;
+const MAX_CONNECTIONS: u32 = 8192;
 /// Longest time for the first byte of a new connection to arrive. Short, because nobody has shown a password yet.
 const FIRST_BYTE_DEADLINE: Duration = Duration::from_secs(10);
 /// Longest time for the head of a request to arrive, and for a kept connection to be idle before it; as Undertow.
 const HEADER_DEADLINE: Duration = Duration::from_secs(60);
+/// Longest TLS handshake.
+const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 /// Longest time without progress when something is sent. Longer than the socket of a session waits, which can tell its
 /// client why.
 const WRITE_DEADLINE: Duration = Duration::from_secs(45);
@@ -35,19 +41,35 @@ const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// Pause after an error of `accept`, which mostly is a lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How connections are served.
+#[derive(Clone)]
+pub struct Settings {
+    /// Set when TLS is spoken.
+    pub tls: Option<TlsAcceptor>,
+    /// Whether proxies say where requests come from.
+    pub trusts_forwarded_headers: bool,
+    /// Whether the end waits for requests under way.
+    pub is_graceful: bool,
+}
+
 /// Serves `router` on `listener` until `shutdown` becomes true; requests under way are answered.
-pub async fn serve(listener: TcpListener, router: Router, mut shutdown: watch::Receiver<bool>) {
-    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    settings: Settings,
+    mut shutdown: watch::Receiver<bool>,
+) {
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS as usize));
     loop {
         let accepted = tokio::select! {
-            () = over(&mut shutdown) => return,
+            () = over(&mut shutdown) => break,
             accepted = accept(&listener, &permits) => accepted,
         };
         match accepted {
             Ok((stream, peer, permit)) => {
-                let (router, shutdown) = (router.clone(), shutdown.clone());
+                let (router, shutdown, settings) = (router.clone(), shutdown.clone(), settings.clone());
                 tokio::spawn(async move {
-                    serve_connection(stream, peer, router, shutdown).await;
+                    secure_and_serve(stream, peer, router, settings, shutdown).await;
                     drop(permit);
                 });
             }
@@ -56,6 +78,11 @@ pub async fn serve(listener: TcpListener, router: Router, mut shutdown: watch::R
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
+    }
+    drop(listener);
+    if settings.is_graceful {
+        // All permits are back when the last request is answered. The semaphore is never closed.
+        let _all = permits.acquire_many(MAX_CONNECTIONS).await.is_ok();
     }
 }
 
@@ -67,7 +94,7 @@ async fn over(shutdown: &mut watch::Receiver<bool>) {
 async fn accept(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,
-) -> std::io::Result<(TcpStream, Peer, tokio::sync::OwnedSemaphorePermit)> {
+) -> std::io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let permit = Arc::clone(permits)
         .acquire_owned()
         .await
@@ -75,13 +102,14 @@ async fn accept(
     let (stream, address) = listener.accept().await?;
     stream.set_nodelay(true)?;
     socket2::SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER)?;
-    Ok((stream, Peer(address), permit))
+    Ok((stream, address, permit))
 }
 
-async fn serve_connection(
+async fn secure_and_serve(
     stream: TcpStream,
-    peer: Peer,
+    peer: SocketAddr,
     router: Router,
+    settings: Settings,
     mut shutdown: watch::Receiver<bool>,
 ) {
     let first_byte = tokio::select! {
@@ -89,13 +117,40 @@ async fn serve_connection(
         () = over(&mut shutdown) => return,
     };
     if first_byte.is_err() {
-        tracing::debug!("connection from {} says nothing, it is closed", peer.0);
+        tracing::debug!("connection from {} says nothing, it is closed", peer);
         return;
     }
-    let stream = DeadlineStream::new(stream, WRITE_DEADLINE, peer.0);
+    let stream = DeadlineStream::new(stream, WRITE_DEADLINE, peer);
+    let trusts_headers = settings.trusts_forwarded_headers;
+    let Some(tls) = settings.tls else {
+        return serve_connection(stream, peer, router, trusts_headers, shutdown).await;
+    };
+    let handshake = tokio::time::timeout(HANDSHAKE_DEADLINE, tls.accept(stream));
+    let secured = tokio::select! {
+        () = over(&mut shutdown) => return,
+        secured = handshake => secured,
+    };
+    match secured {
+        Ok(Ok(stream)) => serve_connection(stream, peer, router, trusts_headers, shutdown).await,
+        Ok(Err(error)) => tracing::debug!("TLS handshake with {peer} failed: {error}"),
+        Err(_) => tracing::debug!("TLS handshake with {peer} took too long"),
+    }
+}
+
+async fn serve_connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: SocketAddr,
+    router: Router,
+    trusts_forwarded_headers: bool,
+    mut shutdown: watch::Receiver<bool>,
+) {
     let (stream, line) = Observed::new(stream);
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer);
+        let client = match trusts_forwarded_headers {
+            true => forwarded::client(request.headers(), peer),
+            false => peer,
+        };
+        request.extensions_mut().insert(Peer(client));
         let (router, line) = (router.clone(), Arc::clone(&line));
         async move {
             let answer = if line.is_cut_off(&request) {
@@ -126,6 +181,6 @@ async fn serve_connection(
         }
     };
     if let Err(error) = outcome {
-        tracing::debug!("connection from {} ended: {error}", peer.0);
+        tracing::debug!("connection from {} ended: {error}", peer);
     }
 }

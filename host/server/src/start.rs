@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use crate::build_info;
 use crate::client::LazyClient;
 use crate::clock;
-use crate::config::{Config, RetryLimit};
+use crate::config::{Config, RetryLimit, Severity};
 use crate::media::Opener;
 use crate::metrics::Metrics;
 use crate::node::Node;
@@ -26,6 +26,7 @@ use crate::plugin_host::NodeHosts;
 use crate::rest;
 use crate::server;
 use crate::services::Services;
+use crate::tls;
 
 /// Longest time from the signal to stop until the process ends.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(5);
@@ -40,9 +41,14 @@ const FEW_FILES: u64 = 4096;
 pub async fn run(config: Config) -> anyhow::Result<()> {
     announce(&config);
     raise_open_files();
-    if config.metrics.enabled {
-        rest::check_metrics_path(&config.metrics.endpoint).map_err(anyhow::Error::msg)?;
-    }
+    check(&config).map_err(anyhow::Error::msg)?;
+    let tls = config.server.tls.as_ref().map(tls::acceptor).transpose()?;
+    let is_secured = tls.is_some();
+    let settings = server::Settings {
+        tls,
+        trusts_forwarded_headers: config.server.trusts_forwarded_headers,
+        is_graceful: config.server.graceful_shutdown.is_some(),
+    };
     let config = Arc::new(config);
     let runtime = Handle::current();
     let client = Arc::new(LazyClient::new(&config.outgoing, route_planner(&config)?));
@@ -55,7 +61,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         opener,
         metrics,
     ))));
-    let address = SocketAddr::new(config.address, config.port);
+    let address = SocketAddr::new(config.server.address, config.server.port);
     let listener = TcpListener::bind(address).await.with_context(|| {
         format!("cannot listen on {address}; set server.port and server.address to ones that are free")
     })?;
@@ -65,8 +71,14 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let (stop, stopped) = watch::channel(false);
-    let serving = tokio::spawn(server::serve(listener, rest::router(Arc::clone(&node)), stopped));
-    tracing::info!("Listening on {bound}, started in {} ms", clock::monotonic_ms());
+    let router = rest::router(Arc::clone(&node));
+    let mut serving = tokio::spawn(server::serve(listener, router, settings, stopped));
+    tracing::info!(
+        "Listening on {bound}{}{}, started in {} ms",
+        config.server.context_path,
+        if is_secured { " with TLS" } else { "" },
+        clock::monotonic_ms()
+    );
     if config.is_password_generated {
         tracing::warn!(
             "No password is configured. The password of this run is {}",
@@ -80,6 +92,19 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     }
     // Serving stops when the receiver sees the change; a failed send means that it already has.
     let _already_stopped = stop.send(true);
+    if let Some(limit) = config.server.graceful_shutdown {
+        tracing::info!("Waiting for requests under way, {limit:?} at most");
+        tokio::select! {
+            // The accept loop has no state to lose; only a panic, already logged, can be in here.
+            waited = tokio::time::timeout(limit, &mut serving) => match waited {
+                Ok(_all_answered) => {}
+                Err(_) => tracing::warn!("Some requests were not answered within {limit:?}"),
+            },
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        serving.abort();
+    }
     if tokio::time::timeout(SHUTDOWN_DEADLINE, shut_down(&node, serving))
         .await
         .is_err()
@@ -105,9 +130,26 @@ async fn shut_down(node: &Node, serving: tokio::task::JoinHandle<()>) {
         player.ended().await;
     }))
     .await;
-    // The accept loop has no state to lose; only a panic, already logged, can be in here.
-    let _outcome = serving.await;
+    // Already over after a graceful shutdown.
+    if !serving.is_finished() {
+        let _outcome = serving.await;
+    }
     node.registry.sockets_closed().await;
+}
+
+/// What can be wrong with settings that are each valid by themselves. Starts nothing.
+///
+/// # Errors
+/// The reason, for people.
+pub fn check(config: &Config) -> Result<(), String> {
+    if let Some(tls) = &config.server.tls {
+        tls::acceptor(tls).map_err(|error| error.to_string())?;
+    }
+    if config.metrics.enabled {
+        rest::check_metrics_path(&config.metrics.endpoint)?;
+    }
+    planner(config).map_err(|error| format!("{error:#}"))?;
+    Ok(())
 }
 
 fn announce(config: &Config) {
@@ -118,13 +160,34 @@ fn announce(config: &Config) {
     for file in &config.files {
         tracing::info!("Configuration: {}", file.display());
     }
-    for warning in &config.warnings {
-        tracing::warn!("{warning}");
+    if !config.profiles.is_empty() {
+        tracing::info!("Active profiles: {}", config.profiles.join(", "));
+    }
+    for finding in config.findings.of(Severity::Warning) {
+        tracing::warn!("{}: {}", finding.origin, finding.message);
+    }
+    if !config.without_effect.is_empty() {
+        tracing::info!(
+            "These settings of Java Lavalink are accepted and have no effect here: {}",
+            config.without_effect.join(", ")
+        );
     }
 }
 
 /// The route planner, where blocks are configured.
 fn route_planner(config: &Config) -> anyhow::Result<Option<Arc<RoutePlanner>>> {
+    let planner = planner(config)?;
+    if let Some(planner) = &planner {
+        tracing::info!(
+            "Active RoutePlanner: {:?} using total of {} ips",
+            planner.strategy(),
+            planner.blocks().size()
+        );
+    }
+    Ok(planner.map(Arc::new))
+}
+
+fn planner(config: &Config) -> anyhow::Result<Option<RoutePlanner>> {
     let Some(settings) = &config.rate_limit else {
         return Ok(None);
     };
@@ -140,12 +203,7 @@ fn route_planner(config: &Config) -> anyhow::Result<Option<Arc<RoutePlanner>>> {
         search_triggers_fail: settings.search_triggers_fail,
     })
     .context("lavalink.server.ratelimit")?;
-    tracing::info!(
-        "Active RoutePlanner: {:?} using total of {} ips",
-        planner.strategy(),
-        planner.blocks().size()
-    );
-    Ok(Some(Arc::new(planner)))
+    Ok(Some(planner))
 }
 
 fn raise_open_files() {

@@ -2,14 +2,31 @@
 
 use std::path::PathBuf;
 
+use super::findings::Findings;
+use super::origin::Origin;
+
 /// A reason not to start.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// A file named by `spring.config.location` does not exist.
-    #[error("the configuration file {} does not exist; mend spring.config.location or prefix it with optional:", path.display())]
+    /// A place named by the operator does not exist.
+    #[error("the configuration {} does not exist; mend {named_by} or prefix the place with optional:", path.display())]
     Missing {
-        /// The file.
+        /// File or directory.
         path: PathBuf,
+        /// The setting that names it.
+        named_by: String,
+    },
+    /// A place of a kind the node cannot read from.
+    #[error(
+        "{named_by}: `{location}` cannot be read: {reason}; prefix it with optional: to start without it"
+    )]
+    Location {
+        /// As written.
+        location: String,
+        /// The setting that names it.
+        named_by: String,
+        /// What is missing.
+        reason: String,
     },
     /// A file is there but cannot be read.
     #[error("cannot read the configuration file {}: {source}", path.display())]
@@ -27,12 +44,14 @@ pub enum ConfigError {
         /// Bytes.
         limit: u64,
     },
-    /// A file is not YAML.
-    #[error("{} is not valid YAML: {reason}", path.display())]
-    Yaml {
-        /// The file.
-        path: PathBuf,
-        /// The parser's reason with line and column.
+    /// A file is not what its name says.
+    #[error("{origin}: this is not valid as {kind}: {reason}")]
+    Syntax {
+        /// File and line.
+        origin: Origin,
+        /// The format.
+        kind: &'static str,
+        /// The parser's reason.
         reason: String,
     },
     /// `SPRING_APPLICATION_JSON` is not a JSON object.
@@ -41,30 +60,16 @@ pub enum ConfigError {
         /// The parser's reason.
         reason: String,
     },
-    /// A `${…}` that cannot be replaced.
-    #[error("{key}: {reason}")]
-    Placeholder {
-        /// Where it stands.
-        key: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// A value of the wrong type or out of range.
-    #[error("{key} is `{value}`, but must be {expected}")]
-    Value {
-        /// Dotted key.
-        key: String,
-        /// As given.
-        value: String,
-        /// What would do.
-        expected: &'static str,
-    },
     /// A command line argument that is no option.
     #[error(
-        "unknown argument `{argument}`; options are --version and --<key>=<value>, such as --server.port=2333"
+        "unknown argument `{argument}`; options are --version, --help, --json-schema and --<key>=<value>, such as \
+         --server.port=2333; the command is check-config"
     )]
     Argument {
         /// As given.
         argument: String,
     },
+    /// Values that cannot be used, all of them.
+    #[error("the configuration cannot be used\n{0}")]
+    Invalid(Findings),
 }

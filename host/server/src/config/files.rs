@@ -1,14 +1,42 @@
-//! Finds and reads `application.yml`.
+//! Finds and reads the files of the configuration.
 
 use std::path::{Path, PathBuf};
-
-use serde::Deserialize;
+use std::sync::Arc;
 
 use super::ConfigError;
-use super::tree::{Node, parse_path};
+use super::findings::Findings;
+use super::location::{self, Location, Place};
+use super::origin::Origin;
+use super::profiles::{self, Profiles};
+use super::tree::{Node, Value};
+use super::{properties, yaml};
 
 /// Largest configuration file, bytes.
 const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
+/// Files a `configtree:` may have.
+const MAX_TREE_FILES: usize = 4096;
+/// Directories a `configtree:` may nest.
+const MAX_TREE_DEPTH: usize = 16;
+/// Imports that files may nest.
+const MAX_IMPORT_DEPTH: usize = 16;
+
+/// The places of a start without `spring.config.location`, one group.
+const STANDARD: &str = "optional:file:./;optional:file:./config/;optional:file:./config/*/";
+
+/// File endings in one place, lowest rank first.
+const ENDINGS: &[&str] = &["yaml", "yml", "properties"];
+
+/// What to look for; the settings come from the command line and the environment.
+pub struct Search<'a> {
+    /// Relative places start from here.
+    pub directory: &'a Path,
+    /// Environment variables, for `env:` places.
+    pub variables: &'a [(String, String)],
+    /// What is known before any file is read.
+    pub early: &'a Node,
+    /// Replaces the placeholders of a text, given the files so far.
+    pub resolve: &'a dyn Fn(&str, &Node) -> Result<String, String>,
+}
 
 /// What the files said.
 #[derive(Debug)]
@@ -17,223 +45,331 @@ pub struct Files {
     pub tree: Node,
     /// The files that were read, lowest rank first.
     pub read: Vec<PathBuf>,
+    /// What is odd about them.
+    pub findings: Findings,
 }
 
-/// Reads the files of the given locations, or of the standard ones below `directory`.
-///
-/// `locations` is the value of `spring.config.location`: a comma list of files or directories ending in `/`,
-/// each with an optional `optional:` and `file:` prefix.
+/// Reads all files. Without `profiles`, only what belongs to no profile.
 ///
 /// # Errors
-/// When a file that must be there is not, cannot be read, or is not YAML.
-pub fn read(directory: &Path, locations: Option<&str>, profiles: &[String]) -> Result<Files, ConfigError> {
-    let mut files = Files {
-        tree: Node::empty(),
-        read: Vec::new(),
+/// When a place that must be there is not, cannot be read, or is not in its format.
+pub fn load(search: &Search<'_>, profiles: Option<&Profiles>) -> Result<Files, ConfigError> {
+    let mut loader = Loader {
+        search,
+        profiles,
+        names: match search.text("spring.config.name") {
+            Some(names) => profiles::list(&names),
+            None => vec!["application".to_owned()],
+        },
+        files: Files {
+            tree: Node::empty(),
+            read: Vec::new(),
+            findings: Findings::default(),
+        },
     };
-    match locations {
-        None => {
-            for place in [directory.to_path_buf(), directory.join("config")] {
-                files.read_directory(&place, profiles)?;
-            }
+    let standard = search.early.at("spring.config.location").is_none();
+    if standard {
+        loader.groups(STANDARD, search.directory, "spring.config.location", 0)?;
+    }
+    for key in [
+        "spring.config.location",
+        "spring.config.additional-location",
+        "spring.config.import",
+    ] {
+        if let Some(list) = search.text(key) {
+            loader.groups(&list, search.directory, key, 0)?;
         }
-        Some(list) => {
-            for location in list
-                .split([',', ';'])
-                .map(str::trim)
-                .filter(|location| !location.is_empty())
-            {
-                let (optional, location) = match location.strip_prefix("optional:") {
-                    Some(rest) => (true, rest),
-                    None => (false, location),
-                };
-                let path = directory.join(location.strip_prefix("file:").unwrap_or(location));
-                if location.ends_with('/') || path.is_dir() {
-                    files.read_directory(&path, profiles)?;
-                } else if path.is_file() {
-                    files.read_file(&path, profiles)?;
-                } else if !optional {
-                    return Err(ConfigError::Missing { path });
+    }
+    Ok(loader.files)
+}
+
+impl Search<'_> {
+    /// A text, or a list as a comma list.
+    fn text(&self, key: &str) -> Option<String> {
+        self.early.at(key).and_then(comma_list)
+    }
+}
+
+fn comma_list(node: &Node) -> Option<String> {
+    match &node.value {
+        Value::List(items) => Some(items.iter().filter_map(Node::text).collect::<Vec<_>>().join(",")),
+        _ => node.text(),
+    }
+    .filter(|list| !list.trim().is_empty())
+}
+
+struct Loader<'a> {
+    search: &'a Search<'a>,
+    profiles: Option<&'a Profiles>,
+    names: Vec<String>,
+    files: Files,
+}
+
+impl Loader<'_> {
+    fn groups(&mut self, list: &str, base: &Path, named_by: &str, depth: usize) -> Result<(), ConfigError> {
+        for group in location::groups(list, base) {
+            self.group(&group, named_by, depth)?;
+        }
+        Ok(())
+    }
+
+    /// Reads the files of all places, then those of each profile in all places.
+    fn group(&mut self, group: &[Location], named_by: &str, depth: usize) -> Result<(), ConfigError> {
+        for location in group {
+            self.place(location, named_by, depth)?;
+        }
+        let active: Vec<String> = self
+            .profiles
+            .map(|profiles| profiles.names().to_vec())
+            .unwrap_or_default();
+        for profile in &active {
+            for location in group {
+                match &location.place {
+                    Place::File { path, format } => {
+                        if let Some(path) = of_profile(path, profile).filter(|path| path.is_file()) {
+                            self.file(&path, format.as_deref(), depth)?;
+                        }
+                    }
+                    Place::Directory(directory) => self.directory(directory, Some(profile), depth)?,
+                    Place::Subdirectories(parent) => {
+                        for directory in subdirectories(parent) {
+                            self.directory(&directory, Some(profile), depth)?;
+                        }
+                    }
+                    _ => {}
                 }
             }
         }
-    }
-    Ok(files)
-}
-
-impl Files {
-    fn read_directory(&mut self, directory: &Path, profiles: &[String]) -> Result<(), ConfigError> {
-        for name in ["application.yaml", "application.yml"] {
-            let path = directory.join(name);
-            if path.is_file() {
-                self.read_file(&path, profiles)?;
-            }
-        }
         Ok(())
     }
 
-    fn read_file(&mut self, path: &Path, profiles: &[String]) -> Result<(), ConfigError> {
-        let io = |source| ConfigError::Read {
-            path: path.to_path_buf(),
-            source,
-        };
-        if std::fs::metadata(path).map_err(io)?.len() > MAX_FILE_BYTES {
-            return Err(ConfigError::TooLarge {
+    fn place(&mut self, location: &Location, named_by: &str, depth: usize) -> Result<(), ConfigError> {
+        let missing = |path: &Path| {
+            if location.is_optional {
+                return Ok(());
+            }
+            Err(ConfigError::Missing {
                 path: path.to_path_buf(),
-                limit: MAX_FILE_BYTES,
-            });
+                named_by: named_by.to_owned(),
+            })
+        };
+        match &location.place {
+            Place::ClassPath => Ok(()),
+            Place::File { path, format } if path.is_file() => self.file(path, format.as_deref(), depth),
+            Place::Directory(path) if path.is_dir() => self.directory(path, None, depth),
+            Place::Subdirectories(path) if path.is_dir() => {
+                for directory in subdirectories(path) {
+                    self.directory(&directory, None, depth)?;
+                }
+                Ok(())
+            }
+            Place::Tree(path) if path.is_dir() => self.config_tree(path),
+            Place::File { path, .. }
+            | Place::Directory(path)
+            | Place::Subdirectories(path)
+            | Place::Tree(path) => missing(path),
+            Place::Variable { name, format } => {
+                let value = self.search.variables.iter().find(|(known, _)| known == name);
+                let Some((_, text)) = value else {
+                    return missing(Path::new(&location.text));
+                };
+                let path = Arc::from(Path::new(&format!("environment variable {name}")));
+                let format = format.as_deref().unwrap_or("properties");
+                let documents = documents(text, &path, format)?;
+                self.lay(documents, self.search.directory, depth)
+            }
+            Place::Unsupported if location.is_optional => Ok(()),
+            Place::Unsupported => Err(ConfigError::Location {
+                location: location.text.clone(),
+                named_by: named_by.to_owned(),
+                reason: match location.text.starts_with("configserver:") {
+                    true => "remote configuration servers are not supported".to_owned(),
+                    false => "only files, directories, configtree: and env: are supported".to_owned(),
+                },
+            }),
         }
-        let text = std::fs::read_to_string(path).map_err(io)?;
-        let tree = parse_yaml(&text, profiles).map_err(|reason| ConfigError::Yaml {
-            path: path.to_path_buf(),
-            reason,
-        })?;
-        self.tree = std::mem::replace(&mut self.tree, Node::Null).overlaid(tree);
-        self.read.push(path.to_path_buf());
+    }
+
+    fn directory(
+        &mut self,
+        directory: &Path,
+        profile: Option<&str>,
+        depth: usize,
+    ) -> Result<(), ConfigError> {
+        for name in self.names.clone() {
+            for ending in ENDINGS {
+                let file = match profile {
+                    Some(profile) => format!("{name}-{profile}.{ending}"),
+                    None => format!("{name}.{ending}"),
+                };
+                let path = location::join(directory, &file);
+                if path.is_file() {
+                    self.file(&path, None, depth)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, path: &Path, format: Option<&str>, depth: usize) -> Result<(), ConfigError> {
+        let text = read_text(path)?;
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        let format = format.or(ending).unwrap_or("yml");
+        let documents = documents(&text, &Arc::from(path), format)?;
+        self.files.read.push(path.to_path_buf());
+        let base = path.parent().filter(|parent| *parent != Path::new(""));
+        self.lay(documents, base.unwrap_or(Path::new(".")), depth)
+    }
+
+    /// Lays the documents that count over the tree, and what each of them imports over it.
+    fn lay(&mut self, documents: Vec<Node>, base: &Path, depth: usize) -> Result<(), ConfigError> {
+        for document in documents {
+            let document = document.expanded();
+            if !self.counts(&document)? {
+                continue;
+            }
+            let imports = document.at("spring.config.import");
+            let imports = imports.and_then(|node| Some((comma_list(node)?, node.origin.clone())));
+            let lower = std::mem::take(&mut self.files.tree);
+            self.files.tree = lower.overlaid(document);
+            if let Some((list, origin)) = imports {
+                let list = (self.search.resolve)(&list, &self.files.tree).map_err(|reason| {
+                    ConfigError::Location {
+                        location: list,
+                        named_by: format!("{origin}: spring.config.import"),
+                        reason,
+                    }
+                })?;
+                if depth >= MAX_IMPORT_DEPTH {
+                    return Err(ConfigError::Location {
+                        location: list,
+                        named_by: format!("{origin}: spring.config.import"),
+                        reason: format!("more than {MAX_IMPORT_DEPTH} imports inside each other"),
+                    });
+                }
+                let named_by = format!("{origin}: spring.config.import");
+                self.groups(&list, base, &named_by, depth + 1)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the conditions of a document hold.
+    fn counts(&mut self, document: &Node) -> Result<bool, ConfigError> {
+        if let Some(platform) = document.at("spring.config.activate.on-cloud-platform") {
+            self.files.findings.warning(
+                &platform.origin,
+                "documents with spring.config.activate.on-cloud-platform are left out",
+            );
+            return Ok(false);
+        }
+        let Some(condition) = document.at("spring.config.activate.on-profile") else {
+            return Ok(true);
+        };
+        let Some(profiles) = self.profiles else {
+            return Ok(false);
+        };
+        profiles
+            .admit(condition)
+            .map_err(|expression| ConfigError::Syntax {
+                origin: condition.origin.clone(),
+                kind: "a profile expression",
+                reason: format!("`{expression}`"),
+            })
+    }
+
+    /// Each file is a value, its path the key.
+    fn config_tree(&mut self, root: &Path) -> Result<(), ConfigError> {
+        let mut found = Vec::new();
+        collect_tree(root, "", &mut found, 0);
+        let mut tree = Node::empty();
+        for (key, path) in found {
+            let text = read_text(&path)?;
+            let value = text.strip_suffix('\n').unwrap_or(&text);
+            let value = value.strip_suffix('\r').unwrap_or(value);
+            let steps = super::path::parse(&key).map(super::path::with_dotted_keys);
+            if let Some(steps) = steps {
+                tree.insert(
+                    &steps,
+                    Node::text_at(value, Origin::file(&Arc::from(path.as_path()), 0)),
+                );
+            }
+        }
+        self.files.read.push(root.to_path_buf());
+        let lower = std::mem::take(&mut self.files.tree);
+        self.files.tree = lower.overlaid(tree);
         Ok(())
     }
 }
 
-/// Reads all documents of a YAML text; one that names a profile counts only when that profile is active.
-///
-/// # Errors
-/// The parser's reason, or that the document is not a map.
-pub fn parse_yaml(text: &str, profiles: &[String]) -> Result<Node, String> {
-    let mut tree = Node::empty();
-    for document in yaml_serde::Deserializer::from_str(text) {
-        let mut value = yaml_serde::Value::deserialize(document).map_err(|error| error.to_string())?;
-        value.apply_merge().map_err(|error| error.to_string())?;
-        let node = match from_yaml(value) {
-            Node::Null => continue,
-            Node::Map(entries) => expanded(entries, true),
-            _ => return Err("the document is not a map of settings".to_owned()),
-        };
-        let wanted = node.at("spring.config.activate.on-profile").and_then(Node::text);
-        if wanted.is_none_or(|wanted| {
-            wanted
-                .split(',')
-                .any(|name| profiles.iter().any(|p| p == name.trim()))
-        }) {
-            tree = tree.overlaid(node);
-        }
+fn documents(text: &str, path: &Arc<Path>, format: &str) -> Result<Vec<Node>, ConfigError> {
+    match format {
+        "properties" => properties::parse(text, path),
+        _ => yaml::parse(text, path),
     }
-    Ok(tree)
 }
 
-/// Turns dotted keys (`lavalink.server.password: x`) into maps, except below `plugins`, whose keys are the plugins' own.
-fn expanded(entries: Vec<(String, Node)>, is_top: bool) -> Node {
-    let mut tree = Node::empty();
-    for (key, value) in entries {
-        let value = match value {
-            Node::Map(children) if !(is_top && key == "plugins") => expanded(children, false),
-            other => other,
-        };
-        let path = parse_path(&key).unwrap_or_else(|| vec![super::tree::Segment::Key(key.clone())]);
-        let mut layer = Node::empty();
-        layer.insert(&path, value);
-        tree = tree.overlaid(layer);
+fn read_text(path: &Path) -> Result<String, ConfigError> {
+    let io = |source| ConfigError::Read {
+        path: path.to_path_buf(),
+        source,
+    };
+    if std::fs::metadata(path).map_err(io)?.len() > MAX_FILE_BYTES {
+        return Err(ConfigError::TooLarge {
+            path: path.to_path_buf(),
+            limit: MAX_FILE_BYTES,
+        });
     }
-    tree
+    std::fs::read_to_string(path).map_err(io)
 }
 
-fn from_yaml(value: yaml_serde::Value) -> Node {
-    use yaml_serde::Value;
-    match value {
-        Value::Null => Node::Null,
-        Value::Bool(value) => Node::Bool(value),
-        Value::Number(number) => {
-            if let Some(value) = number.as_i64() {
-                Node::Number(value.into())
-            } else if let Some(value) = number.as_u64() {
-                Node::Number(value.into())
-            } else {
-                number
-                    .as_f64()
-                    .and_then(serde_json::Number::from_f64)
-                    .map_or_else(|| Node::Text(number.to_string()), Node::Number)
+/// `x.yml` of profile `p` is `x-p.yml`.
+fn of_profile(path: &Path, profile: &str) -> Option<PathBuf> {
+    let stem = path.file_stem()?.to_str()?;
+    let name = match path.extension().and_then(|ending| ending.to_str()) {
+        Some(ending) => format!("{stem}-{profile}.{ending}"),
+        None => format!("{stem}-{profile}"),
+    };
+    Some(path.with_file_name(name))
+}
+
+/// Directories in a directory by name, hidden ones left out.
+fn subdirectories(parent: &Path) -> Vec<PathBuf> {
+    let mut found = entries(parent);
+    found.retain(|path| path.is_dir());
+    found
+}
+
+fn entries(directory: &Path) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = std::fs::read_dir(directory)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        // Kubernetes keeps its own links under names that begin with dots.
+        .filter(|path| {
+            path.file_name()
+                .is_some_and(|name| !name.to_string_lossy().starts_with('.'))
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+fn collect_tree(directory: &Path, prefix: &str, found: &mut Vec<(String, PathBuf)>, depth: usize) {
+    for path in entries(directory) {
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+            continue;
+        };
+        let key = match prefix {
+            "" => name.to_owned(),
+            _ => format!("{prefix}.{name}"),
+        };
+        if path.is_dir() {
+            if depth < MAX_TREE_DEPTH {
+                collect_tree(&path, &key, found, depth + 1);
             }
+        } else if found.len() < MAX_TREE_FILES {
+            found.push((key, path));
         }
-        Value::String(text) => Node::Text(text),
-        Value::Sequence(items) => Node::List(items.into_iter().map(from_yaml).collect()),
-        Value::Mapping(entries) => Node::Map(
-            entries
-                .into_iter()
-                .map(|(key, value)| {
-                    let key = match from_yaml(key) {
-                        Node::Text(text) => text,
-                        other => other.text().unwrap_or_default(),
-                    };
-                    (key, from_yaml(value))
-                })
-                .collect(),
-        ),
-        Value::Tagged(tagged) => from_yaml(tagged.value),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dotted_keys_documents_and_profiles() {
-        let text = "lavalink.server:\n  password: a\nlavalink:\n  server:\n    sources: {local: true}\n---\n\
-                    spring.config.activate.on-profile: prod\nlavalink.server.password: b\n";
-        let plain = parse_yaml(text, &[]).expect("yaml");
-        assert_eq!(
-            plain.at("lavalink.server.password"),
-            Some(&Node::Text("a".into()))
-        );
-        assert_eq!(plain.at("lavalink.server.sources.local"), Some(&Node::Bool(true)));
-        let prod = parse_yaml(text, &["prod".to_owned()]).expect("yaml");
-        assert_eq!(prod.at("lavalink.server.password"), Some(&Node::Text("b".into())));
-    }
-
-    #[test]
-    fn plugin_keys_are_left_as_written() {
-        let tree = parse_yaml("plugins:\n  x:\n    a.b: 1\n", &[]).expect("yaml");
-        assert_eq!(tree.to_json(), serde_json::json!({"plugins": {"x": {"a.b": 1}}}));
-    }
-
-    #[test]
-    fn broken_yaml_is_an_error() {
-        assert!(parse_yaml("a: [1, 2", &[]).is_err());
-        assert!(parse_yaml("- just\n- a list\n", &[]).is_err());
-        assert_eq!(parse_yaml("", &[]), Ok(Node::empty()));
-    }
-
-    #[test]
-    fn places_are_searched_in_order_and_explicit_ones_must_exist() {
-        let directory = tempfile::tempdir().expect("a directory");
-        std::fs::create_dir(directory.path().join("config")).expect("mkdir");
-        std::fs::write(
-            directory.path().join("application.yml"),
-            "server: {port: 1, address: 127.0.0.1}\n",
-        )
-        .expect("write");
-        std::fs::write(
-            directory.path().join("config/application.yml"),
-            "server: {port: 2}\n",
-        )
-        .expect("write");
-        let files = read(directory.path(), None, &[]).expect("files");
-        assert_eq!(files.read.len(), 2);
-        assert_eq!(
-            files.tree.at("server.port").and_then(Node::text).as_deref(),
-            Some("2")
-        );
-        assert_eq!(
-            files.tree.at("server.address").and_then(Node::text).as_deref(),
-            Some("127.0.0.1")
-        );
-        let only = read(directory.path(), Some("application.yml, optional:nope.yml"), &[]).expect("files");
-        assert_eq!(
-            only.tree.at("server.port").and_then(Node::text).as_deref(),
-            Some("1")
-        );
-        assert!(matches!(
-            read(directory.path(), Some("nope.yml"), &[]),
-            Err(ConfigError::Missing { .. })
-        ));
     }
 }

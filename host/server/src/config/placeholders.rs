@@ -1,7 +1,5 @@
 //! `${NAME}` and `${NAME:default}` in configuration values.
 
-use super::ConfigError;
-
 /// Placeholders inside placeholders are followed this deep.
 const MAX_DEPTH: usize = 16;
 
@@ -9,26 +7,17 @@ const MAX_DEPTH: usize = 16;
 ///
 /// # Errors
 /// When a name has no value and no default, or the nesting does not end.
-pub fn resolve(
-    key: &str,
-    text: &str,
-    lookup: &dyn Fn(&str) -> Option<String>,
-) -> Result<String, ConfigError> {
-    resolve_nested(key, text, lookup, 0)
+pub fn resolve(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
+    resolve_nested(text, lookup, 0)
 }
 
 fn resolve_nested(
-    key: &str,
     text: &str,
     lookup: &dyn Fn(&str) -> Option<String>,
     depth: usize,
-) -> Result<String, ConfigError> {
-    let fail = |reason: String| ConfigError::Placeholder {
-        key: key.to_owned(),
-        reason,
-    };
+) -> Result<String, String> {
     if depth > MAX_DEPTH {
-        return Err(fail("placeholders refer to each other without end".to_owned()));
+        return Err("placeholders refer to each other without end".to_owned());
     }
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -46,19 +35,17 @@ fn resolve_nested(
             out.push_str(&rest[at..]);
             return Ok(out);
         };
-        let inner = resolve_nested(key, &body[..end], lookup, depth + 1)?;
+        let inner = resolve_nested(&body[..end], lookup, depth + 1)?;
         let (name, default) = match inner.split_once(':') {
             Some((name, default)) => (name, Some(default)),
             None => (inner.as_str(), None),
         };
-        match lookup(name.trim()) {
-            Some(value) => out.push_str(&resolve_nested(key, &value, lookup, depth + 1)?),
+        match lookup(name.trim()).or_else(|| random(name.trim())) {
+            Some(value) => out.push_str(&resolve_nested(&value, lookup, depth + 1)?),
             None => match default {
                 Some(default) => out.push_str(default),
                 None => {
-                    return Err(fail(format!(
-                        "nothing is set for ${{{name}}} and it has no default"
-                    )));
+                    return Err(format!("nothing is set for ${{{name}}} and it has no default"));
                 }
             },
         }
@@ -66,6 +53,16 @@ fn resolve_nested(
     }
     out.push_str(rest);
     Ok(out)
+}
+
+/// Spring's `random.*` values.
+fn random(name: &str) -> Option<String> {
+    Some(match name {
+        "random.int" => rand::random::<i32>().to_string(),
+        "random.long" => rand::random::<i64>().to_string(),
+        "random.value" => format!("{:032x}", rand::random::<u128>()),
+        _ => return None,
+    })
 }
 
 /// Index of the brace that closes an already opened placeholder.
@@ -114,19 +111,22 @@ mod tests {
             ("cost: $5 {x}", "cost: $5 {x}"),
             ("${unclosed", "${unclosed"),
         ] {
-            assert_eq!(resolve("k", text, &lookup).expect(text), expected, "{text}");
+            assert_eq!(resolve(text, &lookup).expect(text), expected, "{text}");
         }
     }
 
     #[test]
+    fn random_values_differ() {
+        let value = |name: &str| resolve(&format!("${{random.{name}}}"), &lookup).expect(name);
+        assert_ne!(value("value"), value("value"));
+        assert_eq!(value("value").len(), 32);
+        assert!(value("int").parse::<i32>().is_ok());
+    }
+
+    #[test]
     fn missing_and_endless_placeholders_are_errors() {
-        let missing = resolve("lavalink.server.password", "${NOPE}", &lookup)
-            .unwrap_err()
-            .to_string();
-        assert!(
-            missing.contains("lavalink.server.password") && missing.contains("NOPE"),
-            "{missing}"
-        );
-        assert!(resolve("k", "${LOOP}", &lookup).is_err());
+        let missing = resolve("${NOPE}", &lookup).unwrap_err();
+        assert!(missing.contains("NOPE"), "{missing}");
+        assert!(resolve("${LOOP}", &lookup).is_err());
     }
 }

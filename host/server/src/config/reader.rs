@@ -1,9 +1,15 @@
-//! Typed access to the tree with errors that name key and value.
+//! Reads values by their key. What cannot be converted has been reported by [`super::check`]; here it counts as absent.
 
-use super::ConfigError;
-use super::tree::Node;
+use std::net::IpAddr;
+use std::time::Duration;
 
-/// Reads values by their dotted key.
+use tracing::level_filters::LevelFilter;
+
+use super::key::{Converted, Key};
+use super::origin::Origin;
+use super::tree::{Node, Value};
+
+/// Reads values out of the merged tree.
 #[derive(Debug, Clone, Copy)]
 pub struct Reader<'a> {
     tree: &'a Node,
@@ -20,88 +26,98 @@ impl<'a> Reader<'a> {
         self.tree
     }
 
-    /// A scalar as text; `None` when absent or not a scalar.
-    pub fn text(&self, key: &str) -> Option<String> {
-        self.tree.at(key).and_then(Node::text)
+    /// Where the value of a key was written.
+    pub fn origin(&self, key: &Key) -> Origin {
+        self.tree
+            .at(key.name)
+            .map_or_else(Origin::default, |node| node.origin.clone())
     }
 
-    /// A boolean: `true/on/yes/1` or `false/off/no/0` in any case.
-    ///
-    /// # Errors
-    /// [`ConfigError::Value`] for anything else.
-    pub fn boolean(&self, key: &str, default: bool) -> Result<bool, ConfigError> {
-        const EXPECTED: &str = "true or false";
-        let Some(text) = self.scalar(key, EXPECTED)? else {
-            return Ok(default);
-        };
-        match text.trim().to_lowercase().as_str() {
-            "true" | "on" | "yes" | "1" => Ok(true),
-            "false" | "off" | "no" | "0" => Ok(false),
-            _ => Err(ConfigError::Value {
-                key: key.to_owned(),
-                value: text,
-                expected: EXPECTED,
-            }),
+    /// A boolean; false when it has no default either.
+    pub fn boolean(&self, key: &Key) -> bool {
+        matches!(self.value(key), Some(Converted::Boolean(true)))
+    }
+
+    /// A whole number within its range; 0 when it has no default either.
+    pub fn integer(&self, key: &Key) -> i64 {
+        match self.value(key) {
+            Some(Converted::Integer(number)) => number,
+            _ => 0,
         }
     }
 
-    /// A whole number between `least` and `most`.
-    ///
-    /// # Errors
-    /// [`ConfigError::Value`] for anything else.
-    pub fn integer(&self, key: &str, default: i64, least: i64, most: i64) -> Result<i64, ConfigError> {
-        const EXPECTED: &str = "a whole number within its range";
-        let Some(text) = self.scalar(key, EXPECTED)? else {
-            return Ok(default);
-        };
-        match text.trim().parse::<i64>() {
-            Ok(number) if (least..=most).contains(&number) => Ok(number),
-            _ => Err(ConfigError::Value {
-                key: key.to_owned(),
-                value: text,
-                expected: EXPECTED,
-            }),
+    /// A text that is not blank.
+    pub fn text(&self, key: &Key) -> Option<String> {
+        match self.value(key) {
+            Some(Converted::Text(text)) => Some(text),
+            _ => None,
         }
     }
 
-    /// A list of texts: a sequence, or one text with commas between the items. Blank items are left out.
-    ///
-    /// # Errors
-    /// [`ConfigError::Value`] when it is a map or an item is not a scalar.
-    pub fn texts(&self, key: &str) -> Result<Vec<String>, ConfigError> {
-        let wrong = |value: &Node| ConfigError::Value {
-            key: key.to_owned(),
-            value: value.to_json().to_string(),
-            expected: "a list of texts",
-        };
-        let mut texts = match self.tree.at(key) {
-            None | Some(Node::Null) => Vec::new(),
-            Some(node @ Node::Map(_)) => return Err(wrong(node)),
-            Some(Node::List(items)) => items
-                .iter()
-                .filter(|item| **item != Node::Null)
-                .map(|item| item.text().ok_or_else(|| wrong(item)))
-                .collect::<Result<Vec<_>, _>>()?,
-            Some(node) => node
-                .text()
-                .map(|text| text.split(',').map(str::to_owned).collect())
-                .unwrap_or_default(),
-        };
-        texts.iter_mut().for_each(|text| *text = text.trim().to_owned());
-        texts.retain(|text| !text.is_empty());
-        Ok(texts)
+    /// One of the names of the table; empty when it has no default either.
+    pub fn choice(&self, key: &Key) -> &'static str {
+        match self.value(key) {
+            Some(Converted::Choice(name)) => name,
+            _ => "",
+        }
     }
 
-    /// A scalar; `None` when absent, null or empty.
-    fn scalar(&self, key: &str, expected: &'static str) -> Result<Option<String>, ConfigError> {
-        match self.tree.at(key) {
-            None | Some(Node::Null) => Ok(None),
-            Some(node @ (Node::List(_) | Node::Map(_))) => Err(ConfigError::Value {
-                key: key.to_owned(),
-                value: node.to_json().to_string(),
-                expected,
-            }),
-            Some(node) => Ok(node.text().filter(|text| !text.trim().is_empty())),
+    /// An IP address.
+    pub fn address(&self, key: &Key) -> Option<IpAddr> {
+        match self.value(key) {
+            Some(Converted::Address(address)) => Some(address),
+            _ => None,
         }
+    }
+
+    /// A log level.
+    pub fn level(&self, key: &Key) -> Option<LevelFilter> {
+        match self.value(key) {
+            Some(Converted::Level(level)) => Some(level),
+            _ => None,
+        }
+    }
+
+    /// Bytes.
+    pub fn size(&self, key: &Key) -> u64 {
+        match self.value(key) {
+            Some(Converted::Size(bytes)) => bytes,
+            _ => 0,
+        }
+    }
+
+    /// A time.
+    pub fn time(&self, key: &Key) -> Duration {
+        match self.value(key) {
+            Some(Converted::Time(time)) => time,
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// A list of texts, blank ones left out.
+    pub fn texts(&self, key: &Key) -> Vec<String> {
+        match self.value(key) {
+            Some(Converted::Texts(texts)) => texts,
+            _ => Vec::new(),
+        }
+    }
+
+    /// The entries of a map whose keys the operator chooses, converted by `key`, whose name ends in `*`.
+    pub fn entries(&self, key: &Key) -> Vec<(String, Converted)> {
+        let section = key.name.trim_end_matches(".*");
+        let Some(Value::Map(entries)) = self.tree.at(section).map(|node| &node.value) else {
+            return Vec::new();
+        };
+        entries
+            .iter()
+            .filter_map(|(name, node)| Some((name.clone(), key.convert(node).ok()??)))
+            .collect()
+    }
+
+    fn value(&self, key: &Key) -> Option<Converted> {
+        self.tree
+            .at(key.name)
+            .and_then(|node| key.convert(node).ok()?)
+            .or_else(|| key.default())
     }
 }

@@ -1,10 +1,7 @@
 //! `lavalink.server.ratelimit`: rotation of the local address.
 
-use super::ConfigError;
+use super::keys;
 use super::reader::Reader;
-
-/// Where the object stands.
-const ROOT: &str = "lavalink.server.ratelimit";
 
 /// Settings of the route planner; there are some only when `ipBlocks` names a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +10,7 @@ pub struct RateLimitConfig {
     pub ip_blocks: Vec<String>,
     /// Addresses never to use, as written.
     pub excluded_ips: Vec<String>,
-    /// Name of the strategy, as written and trimmed.
+    /// Name of the strategy: RotateOnBan, LoadBalance, NanoSwitch or RotatingNanoSwitch.
     pub strategy: String,
     /// Tries of one request.
     pub retry_limit: RetryLimit,
@@ -33,30 +30,20 @@ pub enum RetryLimit {
 }
 
 /// Reads the settings; `None` when no block is named.
-///
-/// # Errors
-/// [`ConfigError::Value`] for a value of a wrong type.
-pub fn read(reader: &Reader<'_>) -> Result<Option<RateLimitConfig>, ConfigError> {
-    let key = |name: &str| format!("{ROOT}.{name}");
-    let ip_blocks = reader.texts(&key("ipBlocks"))?;
+pub fn read(reader: &Reader<'_>) -> Option<RateLimitConfig> {
+    let ip_blocks = reader.texts(&keys::IP_BLOCKS);
     if ip_blocks.is_empty() {
-        return Ok(None);
+        return None;
     }
-    let strategy = reader
-        .text(&key("strategy"))
-        .map(|name| name.trim().to_owned())
-        .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| "RotateOnBan".to_owned());
-    let retries = reader.integer(&key("retryLimit"), -1, i64::from(i32::MIN), i64::from(i32::MAX))?;
-    Ok(Some(RateLimitConfig {
+    Some(RateLimitConfig {
         ip_blocks,
-        excluded_ips: reader.texts(&key("excludedIps"))?,
-        strategy,
-        retry_limit: match u32::try_from(retries) {
+        excluded_ips: reader.texts(&keys::EXCLUDED_IPS),
+        strategy: reader.choice(&keys::STRATEGY).to_owned(),
+        retry_limit: match u32::try_from(reader.integer(&keys::RETRY_LIMIT)) {
             Err(_negative) => RetryLimit::Default,
             Ok(0) => RetryLimit::Unlimited,
             Ok(times) => RetryLimit::Times(times),
         },
-        search_triggers_fail: reader.boolean(&key("searchTriggersFail"), true)?,
-    }))
+        search_triggers_fail: reader.boolean(&keys::SEARCH_TRIGGERS_FAIL),
+    })
 }

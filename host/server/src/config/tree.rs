@@ -1,19 +1,30 @@
 //! A configuration tree with relaxed key matching, and how layers of it are merged.
 
-use serde_json::Number;
+use super::origin::Origin;
+use super::path::{self, Segment, relaxed};
 
 /// Highest list index an environment variable or a command line option may name.
 const MAX_INDEX: usize = 999;
 
-/// One value of the configuration: what YAML, JSON, the environment or the command line said.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Node {
+/// One value and where it was written.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Node {
+    /// The value.
+    pub value: Value,
+    /// Where its key was written.
+    pub origin: Origin,
+}
+
+/// What YAML, JSON, the environment or the command line said.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Value {
     /// Written without a value.
+    #[default]
     Null,
     /// `true` or `false` as YAML reads it.
     Bool(bool),
-    /// A number as YAML or JSON reads it.
-    Number(Number),
+    /// A number, as it was written: `007` may be a password.
+    Number(String),
     /// Text; everything from the environment and the command line is text.
     Text(String),
     /// A sequence. A higher layer replaces it whole.
@@ -22,35 +33,56 @@ pub enum Node {
     Map(Vec<(String, Node)>),
 }
 
-/// Given the dotted path and the text of a value, says what to put in its place, if anything.
-pub type Rewrite<'a, E> = dyn FnMut(&str, &str) -> Result<Option<String>, E> + 'a;
-
-/// One step of a path into the tree.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Segment {
-    /// A map key.
-    Key(String),
-    /// A list index.
-    Index(usize),
-}
-
-/// The form in which keys are compared: lower case, without `-` and `_`.
-pub fn relaxed(key: &str) -> String {
-    key.chars()
-        .filter(|c| !matches!(c, '-' | '_'))
-        .flat_map(char::to_lowercase)
-        .collect()
-}
-
 impl Node {
+    /// A value and its place.
+    pub fn new(value: Value, origin: Origin) -> Self {
+        Self { value, origin }
+    }
+
+    /// A text and its place.
+    pub fn text_at(text: impl Into<String>, origin: Origin) -> Self {
+        Self::new(Value::Text(text.into()), origin)
+    }
+
     /// A map without entries.
     pub fn empty() -> Self {
-        Self::Map(Vec::new())
+        Self::new(Value::Map(Vec::new()), Origin::BuiltIn)
+    }
+
+    /// JSON, all of it from one place.
+    pub fn from_json(value: serde_json::Value, origin: &Origin) -> Self {
+        use serde_json::Value as Json;
+        let value = match value {
+            Json::Null => Value::Null,
+            Json::Bool(value) => Value::Bool(value),
+            Json::Number(value) => Value::Number(value.to_string()),
+            Json::String(value) => Value::Text(value),
+            Json::Array(items) => Value::List(
+                items
+                    .into_iter()
+                    .map(|item| Self::from_json(item, origin))
+                    .collect(),
+            ),
+            Json::Object(entries) => Value::Map(
+                entries
+                    .into_iter()
+                    .map(|(key, value)| (key, Self::from_json(value, origin)))
+                    .collect(),
+            ),
+        };
+        Self::new(value, origin.clone())
+    }
+
+    /// Whether there is no value.
+    pub fn is_null(&self) -> bool {
+        self.value == Value::Null
     }
 
     /// The child under `key` (compared relaxed); the last one wins when a key is repeated.
     pub fn get(&self, key: &str) -> Option<&Node> {
-        let Self::Map(entries) = self else { return None };
+        let Value::Map(entries) = &self.value else {
+            return None;
+        };
         let wanted = relaxed(key);
         entries
             .iter()
@@ -59,88 +91,151 @@ impl Node {
             .map(|(_, node)| node)
     }
 
-    /// The node under a dotted path such as `lavalink.server.password`.
+    /// The node under a dotted path such as `lavalink.server.password` or `lavalink.plugins[0].dependency`.
     pub fn at(&self, path: &str) -> Option<&Node> {
-        path.split('.').try_fold(self, |node, key| match node {
-            Self::List(items) => key.parse::<usize>().ok().and_then(|index| items.get(index)),
-            _ => node.get(key),
-        })
+        self.follow(&path::with_dotted_keys(path::parse(path)?))
+    }
+
+    /// The node behind these steps.
+    pub fn follow(&self, path: &[Segment]) -> Option<&Node> {
+        path.iter()
+            .try_fold(self, |node, segment| match (&node.value, segment) {
+                (Value::List(items), Segment::Index(index)) => items.get(*index),
+                (Value::Map(_), Segment::Key(key)) => node.get(key),
+                _ => None,
+            })
     }
 
     /// Lays `higher` over this tree: maps key by key, everything else replaced.
     #[must_use]
     pub fn overlaid(self, higher: Node) -> Node {
         match (self, higher) {
-            (Self::Map(mut lower), Self::Map(upper)) => {
+            (
+                Node {
+                    value: Value::Map(mut lower),
+                    ..
+                },
+                Node {
+                    value: Value::Map(upper),
+                    origin,
+                },
+            ) => {
                 for (key, value) in upper {
                     let wanted = relaxed(&key);
                     match lower.iter_mut().find(|(name, _)| relaxed(name) == wanted) {
-                        Some((_, slot)) => *slot = std::mem::replace(slot, Self::Null).overlaid(value),
+                        Some((_, slot)) => *slot = std::mem::take(slot).overlaid(value),
                         None => lower.push((key, value)),
                     }
                 }
-                Self::Map(lower)
+                Node::new(Value::Map(lower), origin)
             }
+            // A section whose entries are all commented out takes nothing away.
+            (
+                lower @ Node {
+                    value: Value::Map(_), ..
+                },
+                Node {
+                    value: Value::Null, ..
+                },
+            ) => lower,
             (_, higher) => higher,
         }
     }
 
-    /// Puts `value` at `path`, creating maps and lists on the way; returns whether the path could exist.
-    pub fn insert(&mut self, path: &[Segment], value: Node) -> bool {
+    /// Puts `node` at `path`, creating maps and lists on the way; returns whether the path could exist.
+    pub fn insert(&mut self, path: &[Segment], node: Node) -> bool {
         let Some((first, rest)) = path.split_first() else {
-            *self = value;
+            *self = std::mem::take(self).overlaid(node);
             return true;
         };
+        let origin = node.origin.clone();
         match first {
             Segment::Key(key) => {
-                if !matches!(self, Self::Map(_)) {
-                    *self = Self::empty();
+                if !matches!(self.value, Value::Map(_)) {
+                    *self = Self::new(Value::Map(Vec::new()), origin.clone());
                 }
-                let Self::Map(entries) = self else { return false };
+                let Value::Map(entries) = &mut self.value else {
+                    return false;
+                };
                 let wanted = relaxed(key);
                 let position = entries
                     .iter()
                     .position(|(name, _)| relaxed(name) == wanted)
                     .unwrap_or_else(|| {
-                        entries.push((key.clone(), Self::Null));
+                        entries.push((key.clone(), Self::new(Value::Null, origin)));
                         entries.len() - 1
                     });
-                entries[position].1.insert(rest, value)
+                entries[position].1.insert(rest, node)
             }
             Segment::Index(index) if *index <= MAX_INDEX => {
-                if !matches!(self, Self::List(_)) {
-                    *self = Self::List(Vec::new());
+                if !matches!(self.value, Value::List(_)) {
+                    *self = Self::new(Value::List(Vec::new()), origin.clone());
                 }
-                let Self::List(items) = self else { return false };
+                let Value::List(items) = &mut self.value else {
+                    return false;
+                };
                 if items.len() <= *index {
-                    items.resize(index + 1, Self::Null);
+                    items.resize(index + 1, Self::new(Value::Null, origin));
                 }
-                items[*index].insert(rest, value)
+                items[*index].insert(rest, node)
             }
             Segment::Index(_) => false,
         }
     }
 
+    /// The tree with its dotted keys (`lavalink.server.password: x`) taken apart, except below `plugins`, whose keys
+    /// are the plugins' own.
+    #[must_use]
+    pub fn expanded(self) -> Node {
+        fn walk(node: Node, path: &mut Vec<Segment>, tree: &mut Node) {
+            match node.value {
+                Value::Map(entries) if !entries.is_empty() => {
+                    let depth = path.len();
+                    for (key, child) in entries {
+                        match path::parse(&key) {
+                            Some(steps) if !path::is_verbatim(path) => path.extend(steps),
+                            _ => path.push(Segment::Key(key)),
+                        }
+                        walk(child, path, tree);
+                        path.truncate(depth);
+                    }
+                }
+                value => {
+                    let steps = if path::is_verbatim(path) {
+                        path.clone()
+                    } else {
+                        path::with_dotted_keys(path.clone())
+                    };
+                    tree.insert(&steps, Node::new(value, node.origin));
+                }
+            }
+        }
+        let mut tree = Node::new(Value::Map(Vec::new()), self.origin.clone());
+        walk(self, &mut Vec::new(), &mut tree);
+        tree
+    }
+
     /// The scalar as text, the way a Java property would have it; `None` for null, lists and maps.
     pub fn text(&self) -> Option<String> {
-        match self {
-            Self::Bool(value) => Some(value.to_string()),
-            Self::Number(value) => Some(value.to_string()),
-            Self::Text(value) => Some(value.clone()),
-            Self::Null | Self::List(_) | Self::Map(_) => None,
+        match &self.value {
+            Value::Bool(value) => Some(value.to_string()),
+            Value::Number(value) | Value::Text(value) => Some(value.clone()),
+            Value::Null | Value::List(_) | Value::Map(_) => None,
         }
     }
 
     /// The same value as JSON, for handing a plugin its own settings.
     pub fn to_json(&self) -> serde_json::Value {
-        use serde_json::Value;
-        match self {
-            Self::Null => Value::Null,
-            Self::Bool(value) => Value::Bool(*value),
-            Self::Number(value) => Value::Number(value.clone()),
-            Self::Text(value) => Value::String(value.clone()),
-            Self::List(items) => Value::Array(items.iter().map(Self::to_json).collect()),
-            Self::Map(entries) => Value::Object(
+        use serde_json::Value as Json;
+        match &self.value {
+            Value::Null => Json::Null,
+            Value::Bool(value) => Json::Bool(*value),
+            Value::Number(text) => {
+                serde_json::from_str(text).map_or_else(|_| Json::String(text.clone()), Json::Number)
+            }
+            Value::Text(value) => Json::String(value.clone()),
+            Value::List(items) => Json::Array(items.iter().map(Self::to_json).collect()),
+            Value::Map(entries) => Json::Object(
                 entries
                     .iter()
                     .map(|(key, node)| (key.clone(), node.to_json()))
@@ -149,167 +244,153 @@ impl Node {
         }
     }
 
-    /// Every scalar below this node with its dotted path.
-    pub fn leaves(&self) -> Vec<(String, &Node)> {
-        fn walk<'a>(node: &'a Node, path: &str, found: &mut Vec<(String, &'a Node)>) {
-            let join = |key: &str| {
-                if path.is_empty() {
-                    key.to_owned()
-                } else {
-                    format!("{path}.{key}")
-                }
-            };
-            match node {
-                Node::Map(entries) => entries
-                    .iter()
-                    .for_each(|(key, child)| walk(child, &join(key), found)),
-                Node::List(items) => {
-                    for (index, child) in items.iter().enumerate() {
-                        walk(child, &join(&index.to_string()), found);
+    /// Every scalar, null, empty list and empty map below this node with its path.
+    pub fn leaves(&self) -> Vec<(Vec<Segment>, &Node)> {
+        fn walk<'a>(node: &'a Node, path: &mut Vec<Segment>, found: &mut Vec<(Vec<Segment>, &'a Node)>) {
+            match &node.value {
+                Value::Map(entries) if !entries.is_empty() => {
+                    for (key, child) in entries {
+                        path.push(Segment::Key(key.clone()));
+                        walk(child, path, found);
+                        path.pop();
                     }
                 }
-                _ => found.push((path.to_owned(), node)),
+                Value::List(items) if !items.is_empty() => {
+                    for (index, child) in items.iter().enumerate() {
+                        path.push(Segment::Index(index));
+                        walk(child, path, found);
+                        path.pop();
+                    }
+                }
+                _ => found.push((path.clone(), node)),
             }
         }
         let mut found = Vec::new();
-        walk(self, "", &mut found);
+        walk(self, &mut Vec::new(), &mut found);
         found
     }
 
-    /// Rewrites every text below this node.
-    ///
-    /// # Errors
-    /// The first error `rewrite` returns; it is given the dotted path and the text.
-    pub fn try_map_text<E>(&mut self, path: &str, rewrite: &mut Rewrite<'_, E>) -> Result<(), E> {
-        let join = |key: &str| {
-            if path.is_empty() {
-                key.to_owned()
-            } else {
-                format!("{path}.{key}")
-            }
-        };
-        match self {
-            Self::Text(text) => {
-                if let Some(new) = rewrite(path, text)? {
-                    *text = new;
+    /// Gives every text below this node to `rewrite`, with its path.
+    pub fn for_each_text(&mut self, rewrite: &mut dyn FnMut(&[Segment], &Origin, &mut String)) {
+        fn walk(
+            node: &mut Node,
+            path: &mut Vec<Segment>,
+            rewrite: &mut dyn FnMut(&[Segment], &Origin, &mut String),
+        ) {
+            match &mut node.value {
+                Value::Text(text) => rewrite(path, &node.origin, text),
+                Value::List(items) => {
+                    for (index, item) in items.iter_mut().enumerate() {
+                        path.push(Segment::Index(index));
+                        walk(item, path, rewrite);
+                        path.pop();
+                    }
                 }
-            }
-            Self::List(items) => {
-                for (index, item) in items.iter_mut().enumerate() {
-                    item.try_map_text(&join(&index.to_string()), rewrite)?;
+                Value::Map(entries) => {
+                    for (key, child) in entries {
+                        path.push(Segment::Key(key.clone()));
+                        walk(child, path, rewrite);
+                        path.pop();
+                    }
                 }
-            }
-            Self::Map(entries) => {
-                for (key, node) in entries {
-                    node.try_map_text(&join(key), rewrite)?;
-                }
-            }
-            Self::Null | Self::Bool(_) | Self::Number(_) => {}
-        }
-        Ok(())
-    }
-}
-
-impl From<serde_json::Value> for Node {
-    fn from(value: serde_json::Value) -> Self {
-        use serde_json::Value;
-        match value {
-            Value::Null => Self::Null,
-            Value::Bool(value) => Self::Bool(value),
-            Value::Number(value) => Self::Number(value),
-            Value::String(value) => Self::Text(value),
-            Value::Array(items) => Self::List(items.into_iter().map(Self::from).collect()),
-            Value::Object(entries) => {
-                Self::Map(entries.into_iter().map(|(k, v)| (k, Self::from(v))).collect())
+                Value::Null | Value::Bool(_) | Value::Number(_) => {}
             }
         }
+        walk(self, &mut Vec::new(), rewrite);
     }
-}
-
-/// Splits `lavalink.plugins[0].dependency` into its steps; `None` when the brackets do not match up.
-pub fn parse_path(path: &str) -> Option<Vec<Segment>> {
-    let mut segments = Vec::new();
-    for part in path.split('.') {
-        let (name, mut indices) = match part.find('[') {
-            Some(at) => part.split_at(at),
-            None => (part, ""),
-        };
-        if name.is_empty() && indices.is_empty() {
-            return None;
-        }
-        if !name.is_empty() {
-            segments.push(Segment::Key(name.to_owned()));
-        }
-        while !indices.is_empty() {
-            let (inside, rest) = indices.strip_prefix('[')?.split_once(']')?;
-            segments.push(match inside.parse::<usize>() {
-                Ok(index) => Segment::Index(index),
-                Err(_) => Segment::Key(inside.to_owned()),
-            });
-            indices = rest;
-        }
-    }
-    Some(segments)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
 
-    fn text(value: &str) -> Node {
-        Node::Text(value.to_owned())
+    fn tree(value: serde_json::Value) -> Node {
+        Node::from_json(value, &Origin::BuiltIn)
     }
 
-    fn map(entries: &[(&str, Node)]) -> Node {
-        Node::Map(
-            entries
-                .iter()
-                .map(|(k, v)| ((*k).to_owned(), v.clone()))
-                .collect(),
-        )
-    }
-
-    #[test]
-    fn keys_match_in_every_spelling() {
-        let tree = map(&[(
-            "lavalink",
-            map(&[("server", map(&[("player-update_Interval", text("7"))]))]),
-        )]);
-        for path in [
-            "lavalink.server.playerUpdateInterval",
-            "LAVALINK.Server.player_update_interval",
-            "lavalink.server.player-update-interval",
-        ] {
-            assert_eq!(tree.at(path), Some(&text("7")), "{path}");
-        }
-        assert_eq!(tree.at("lavalink.server.playerUpdate"), None);
+    fn text_of(tree: &Node, path: &str) -> Option<String> {
+        tree.at(path).and_then(Node::text)
     }
 
     #[test]
     fn layers_merge_maps_and_replace_lists() {
-        let lower = map(&[
-            ("a", map(&[("keep", text("1")), ("over-ride", text("2"))])),
-            ("list", Node::List(vec![text("x"), text("y")])),
-        ]);
-        let upper = map(&[
-            ("a", map(&[("overRide", text("3"))])),
-            ("list", Node::List(vec![text("z")])),
-        ]);
-        let merged = lower.overlaid(upper);
-        assert_eq!(merged.at("a.keep"), Some(&text("1")));
-        assert_eq!(merged.at("a.override"), Some(&text("3")));
-        assert_eq!(merged.at("list"), Some(&Node::List(vec![text("z")])));
+        let lower = tree(json!({"a": {"keep": "1", "over-ride": "2"}, "list": ["x", "y"]}));
+        let upper = tree(json!({"a": {"overRide": "3"}, "list": ["z"]}));
+        assert_eq!(
+            lower.overlaid(upper).to_json(),
+            json!({"a": {"keep": "1", "over-ride": "3"}, "list": ["z"]})
+        );
+        let emptied =
+            tree(json!({"a": {"keep": "1"}, "b": "x"})).overlaid(tree(json!({"a": null, "b": null})));
+        assert_eq!(emptied.to_json(), json!({"a": {"keep": "1"}, "b": null}));
     }
 
     #[test]
     fn paths_with_indices_build_lists() {
-        let mut tree = Node::empty();
-        let path = parse_path("lavalink.plugins[1].dependency").expect("a path");
-        assert!(tree.insert(&path, text("g:n:v")));
-        assert_eq!(tree.at("lavalink.plugins.1.dependency"), Some(&text("g:n:v")));
-        assert_eq!(tree.at("lavalink.plugins.0"), Some(&Node::Null));
-        assert!(!tree.insert(&[Segment::Index(1_000_000)], text("far")));
-        assert_eq!(parse_path("a[0"), None);
-        assert_eq!(parse_path("a..b"), None);
+        let mut built = Node::empty();
+        let path = path::parse("lavalink.plugins[1].dependency").expect("a path");
+        assert!(built.insert(&path, Node::text_at("g:n:v", Origin::BuiltIn)));
+        assert_eq!(
+            built.to_json(),
+            json!({"lavalink": {"plugins": [null, {"dependency": "g:n:v"}]}})
+        );
+        assert!(!built.insert(
+            &[Segment::Index(1_000_000)],
+            Node::text_at("far", Origin::BuiltIn)
+        ));
+    }
+
+    #[test]
+    fn dotted_keys_are_taken_apart_but_not_for_plugins_and_loggers() {
+        let expanded = tree(json!({
+            "lavalink.server": {"password": "a", "sources.local": true},
+            "lavalink": {"server": {"filters": {}}},
+            "logging.level": {"lavalink": "INFO", "lavalink.server.io": "DEBUG", "x": {"y": "WARN"}},
+            "plugins": {"p": {"a.b": 1}},
+        }))
+        .expanded();
+        assert_eq!(
+            expanded.to_json(),
+            json!({
+                "lavalink": {"server": {"password": "a", "sources": {"local": true}, "filters": {}}},
+                "logging": {"level": {"lavalink": "INFO", "lavalink.server.io": "DEBUG", "x.y": "WARN"}},
+                "plugins": {"p": {"a.b": 1}},
+            })
+        );
+        assert_eq!(
+            text_of(&expanded, "logging.level.lavalink.server.io").as_deref(),
+            Some("DEBUG")
+        );
+    }
+
+    #[test]
+    fn numbers_keep_their_spelling() {
+        let number = Node::new(Value::Number("007".to_owned()), Origin::BuiltIn);
+        assert_eq!(number.text().as_deref(), Some("007"));
+        let number = Node::new(Value::Number("1.50".to_owned()), Origin::BuiltIn);
+        assert_eq!(number.to_json(), json!(1.5));
+    }
+
+    proptest! {
+        /// Any mix of case, `-` and `_` reaches the same key.
+        #[test]
+        fn keys_match_in_every_spelling(choices in prop::collection::vec((any::<bool>(), 0..3_u8), 20)) {
+            let spelled: String = "playerUpdateInterval"
+                .chars()
+                .zip(choices)
+                .flat_map(|(c, (upper, separator))| {
+                    let c = if upper { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() };
+                    let before = match separator { 1 => Some('-'), 2 => Some('_'), _ => None };
+                    before.into_iter().chain(Some(c))
+                })
+                .collect();
+            let written = tree(json!({"lavalink": {"server": {spelled.clone(): "7"}}}));
+            prop_assert_eq!(text_of(&written, "lavalink.server.playerUpdateInterval"), Some("7".to_owned()));
+            let canonical = tree(json!({"lavalink": {"server": {"playerUpdateInterval": "7"}}}));
+            let path = format!("lavalink.server.{spelled}");
+            prop_assert_eq!(text_of(&canonical, &path), Some("7".to_owned()));
+        }
     }
 }

@@ -1,27 +1,30 @@
 //! The settings the node runs by, read from the merged tree.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use lavalink_protocol::secret::Secret;
-use tracing::level_filters::LevelFilter;
 
-use super::ConfigError;
-use super::keys::{FREE, KNOWN, WITHOUT_EFFECT};
+use super::check;
+use super::findings::Findings;
+use super::key::{Converted, Key};
+use super::keys;
+use super::logging::{self, LoggingConfig};
+use super::metrics::{self, MetricsConfig};
+use super::outgoing::{self, OutgoingConfig};
+use super::path::relaxed;
+use super::player::{self, PlayerConfig};
 use super::reader::Reader;
 use super::route_planner::{self, RateLimitConfig};
+use super::server::{self, ServerConfig};
 use super::sources::Merged;
-use super::tree::{Node, relaxed};
+use super::tree::Node;
 
 /// Everything the node is told.
 #[derive(Debug)]
 pub struct Config {
-    /// Address the server binds; all interfaces by default.
-    pub address: IpAddr,
-    /// TCP port; 0 picks a free one.
-    pub port: u16,
+    /// Where and how the node listens.
+    pub server: ServerConfig,
     /// What clients send as `Authorization`.
     pub password: Secret,
     /// Whether the password was made up for this run because none is configured.
@@ -38,8 +41,12 @@ pub struct Config {
     pub metrics: MetricsConfig,
     /// Log levels and request log.
     pub logging: LoggingConfig,
-    /// Things the operator should know, for the log.
-    pub warnings: Vec<String>,
+    /// What the operator should know, for the log.
+    pub findings: Findings,
+    /// Keys that are set and do nothing here.
+    pub without_effect: Vec<String>,
+    /// Profiles the operator chose.
+    pub profiles: Vec<String>,
     /// Files that were read; empty means the embedded configuration.
     pub files: Vec<PathBuf>,
     sources: HashMap<String, bool>,
@@ -47,143 +54,32 @@ pub struct Config {
     plugins: Node,
 }
 
-/// Settings of playback.
-#[derive(Debug, Clone)]
-pub struct PlayerConfig {
-    /// libopus complexity, 0..=10.
-    pub opus_quality: u8,
-    /// Sample rate conversion effort.
-    pub resampling: Resampling,
-    /// A track without audio for this long is reported as stuck, milliseconds, at least 100.
-    pub stuck_threshold_ms: u64,
-    /// Keep playing the old audio until the audio of the new position is there.
-    pub use_seek_ghosting: bool,
-    /// Time between playerUpdate messages; `None` sends no periodic ones.
-    pub update_interval: Option<Duration>,
-}
-
-/// `lavalink.server.resamplingQuality`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Resampling {
-    /// Cheapest.
-    Low,
-    /// Between.
-    Medium,
-    /// Best.
-    High,
-}
-
-/// Settings of outgoing HTTP.
-#[derive(Debug, Clone)]
-pub struct OutgoingConfig {
-    /// Time to connect.
-    pub connect_timeout: Duration,
-    /// Time without a byte.
-    pub read_timeout: Duration,
-    /// Proxy of the http source.
-    pub proxy: Option<ProxySettings>,
-}
-
-/// `lavalink.server.httpConfig`.
-#[derive(Debug, Clone)]
-pub struct ProxySettings {
-    /// Host name or address.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-    /// User name, when the proxy wants one.
-    pub user: Option<String>,
-    /// Password of the user.
-    pub password: Secret,
-}
-
-/// `metrics.prometheus`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MetricsConfig {
-    /// Whether there is an endpoint at all.
-    pub enabled: bool,
-    /// Path of the endpoint, with a leading slash.
-    pub endpoint: String,
-    /// Whether the endpoint is open to everybody: Java skips the password only when the path is configured.
-    pub is_endpoint_open: bool,
-}
-
-/// Settings of the log.
-#[derive(Debug, Clone)]
-pub struct LoggingConfig {
-    /// `logging.level.root`.
-    pub root: LevelFilter,
-    /// `logging.level.<logger>` for the other loggers, logger name as written.
-    pub loggers: Vec<(String, LevelFilter)>,
-    /// The request log.
-    pub request: RequestLogConfig,
-}
-
-/// `logging.request`.
-#[derive(Debug, Clone)]
-pub struct RequestLogConfig {
-    /// Whether requests are logged at all.
-    pub enabled: bool,
-    /// Append the client's address.
-    pub client_info: bool,
-    /// Append all headers, the password included.
-    pub headers: bool,
-    /// Append the raw query.
-    pub query_string: bool,
-    /// Append the body.
-    pub payload: bool,
-    /// Bytes of the body that are shown.
-    pub max_payload_length: usize,
-    /// Log a second line before the request is handled.
-    pub before_request: bool,
-}
-
 impl Config {
-    /// Reads the typed settings out of the merged tree.
-    ///
-    /// # Errors
-    /// [`ConfigError::Value`] for the first value of a wrong type or range.
-    pub fn from_tree(merged: Merged) -> Result<Self, ConfigError> {
+    /// Reads the typed settings out of the merged tree; what is wrong with them is in the findings.
+    pub fn from_merged(merged: &Merged) -> Self {
         let reader = Reader::new(&merged.tree);
-        let mut warnings = unknown_keys(&merged.tree);
-        let password = reader
-            .text("lavalink.server.password")
-            .filter(|password| !password.is_empty());
-        let address = match reader
-            .text("server.address")
-            .filter(|address| !address.is_empty())
-        {
-            None => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            Some(text) if text == "localhost" => IpAddr::V4(Ipv4Addr::LOCALHOST),
-            Some(text) => text.parse().map_err(|_| ConfigError::Value {
-                key: "server.address".to_owned(),
-                value: text,
-                expected: "an IP address such as 0.0.0.0 or ::",
-            })?,
-        };
-        Ok(Self {
-            address,
-            // Spring Boot's default when a file exists but does not name a port.
-            port: reader.integer("server.port", 8080, 0, 65535)? as u16,
+        let mut findings = merged.findings.clone();
+        let mut without_effect = check::check(&merged.tree, &mut findings);
+        without_effect.extend(merged.ignored.iter().cloned());
+        let password = reader.text(&keys::PASSWORD);
+        Self {
+            server: server::read(&reader, &mut findings),
             is_password_generated: password.is_none(),
             password: Secret::from(password.unwrap_or_else(random_password)),
-            plugins_dir: PathBuf::from(
-                reader
-                    .text("lavalink.pluginsDir")
-                    .filter(|dir| !dir.is_empty())
-                    .unwrap_or_else(|| "./plugins".to_owned()),
-            ),
-            player: player(&reader, &mut warnings)?,
-            outgoing: outgoing(&reader)?,
-            rate_limit: route_planner::read(&reader)?,
-            metrics: metrics(&reader)?,
-            logging: logging(&reader)?,
-            sources: switches(&reader, "lavalink.server.sources")?,
-            filters: switches(&reader, "lavalink.server.filters")?,
+            plugins_dir: PathBuf::from(reader.text(&keys::PLUGINS_DIR).unwrap_or_default()),
+            player: player::read(&reader, &mut findings),
+            outgoing: outgoing::read(&reader),
+            rate_limit: route_planner::read(&reader),
+            metrics: metrics::read(&reader),
+            logging: logging::read(&reader),
+            sources: switches(&reader, &keys::SOURCES),
+            filters: switches(&reader, &keys::FILTERS),
             plugins: merged.tree.get("plugins").cloned().unwrap_or_else(Node::empty),
-            files: merged.files,
-            warnings,
-        })
+            findings,
+            without_effect,
+            profiles: merged.profiles.clone(),
+            files: merged.files.clone(),
+        }
     }
 
     /// Whether `lavalink.server.sources` lets a source take part. Only `local` and `nico` are off by default.
@@ -210,201 +106,21 @@ impl Config {
     pub fn plugin_settings(&self, name: &str) -> String {
         self.plugins
             .get(name)
+            .filter(|node| !node.is_null())
             .map_or_else(|| "{}".to_owned(), |node| node.to_json().to_string())
     }
 }
 
-fn player(reader: &Reader<'_>, warnings: &mut Vec<String>) -> Result<PlayerConfig, ConfigError> {
-    const QUALITY: &str = "lavalink.server.opusEncodingQuality";
-    const STUCK: &str = "lavalink.server.trackStuckThresholdMs";
-    let mut quality = reader.integer(QUALITY, 10, i64::MIN, i64::MAX)?;
-    if !(0..=10).contains(&quality) {
-        warnings.push(format!("{QUALITY} is {quality}, outside 0..10; 10 is used"));
-        quality = 10;
-    }
-    let mut stuck = reader.integer(STUCK, 10_000, i64::MIN, i64::MAX)?;
-    if stuck < 100 {
-        warnings.push(format!("{STUCK} is {stuck}, below 100; 10000 is used"));
-        stuck = 10_000;
-    }
-    const RESAMPLING: &str = "lavalink.server.resamplingQuality";
-    let resampling = match reader
-        .text(RESAMPLING)
-        .map(|text| text.trim().to_uppercase())
-        .as_deref()
-    {
-        None | Some("" | "LOW") => Resampling::Low,
-        Some("MEDIUM") => Resampling::Medium,
-        Some("HIGH") => Resampling::High,
-        Some(other) => {
-            return Err(ConfigError::Value {
-                key: RESAMPLING.to_owned(),
-                value: other.to_owned(),
-                expected: "LOW, MEDIUM or HIGH",
-            });
-        }
-    };
-    let interval = reader.integer(
-        "lavalink.server.playerUpdateInterval",
-        5,
-        i64::MIN,
-        i64::from(u32::MAX),
-    )?;
-    if interval <= 0 {
-        warnings.push(
-            "lavalink.server.playerUpdateInterval is not positive; no periodic player updates are sent"
-                .to_owned(),
-        );
-    }
-    Ok(PlayerConfig {
-        opus_quality: quality as u8,
-        resampling,
-        stuck_threshold_ms: stuck as u64,
-        use_seek_ghosting: reader.boolean("lavalink.server.useSeekGhosting", true)?,
-        update_interval: (interval > 0).then(|| Duration::from_secs(interval as u64)),
-    })
-}
-
-fn outgoing(reader: &Reader<'_>) -> Result<OutgoingConfig, ConfigError> {
-    let timeout = |key: &str| -> Result<Duration, ConfigError> {
-        Ok(Duration::from_millis(
-            reader.integer(key, 3000, 1, 600_000)? as u64
-        ))
-    };
-    let host = reader
-        .text("lavalink.server.httpConfig.proxyHost")
-        .filter(|host| !host.trim().is_empty());
-    let proxy = match host {
-        None => None,
-        Some(host) => Some(ProxySettings {
-            host,
-            port: reader.integer("lavalink.server.httpConfig.proxyPort", 3128, 1, 65535)? as u16,
-            user: reader
-                .text("lavalink.server.httpConfig.proxyUser")
-                .filter(|user| !user.trim().is_empty()),
-            password: Secret::from(
-                reader
-                    .text("lavalink.server.httpConfig.proxyPassword")
-                    .unwrap_or_default(),
-            ),
-        }),
-    };
-    Ok(OutgoingConfig {
-        connect_timeout: timeout("lavalink.server.timeouts.connectTimeoutMs")?,
-        read_timeout: timeout("lavalink.server.timeouts.socketTimeoutMs")?,
-        proxy,
-    })
-}
-
-fn metrics(reader: &Reader<'_>) -> Result<MetricsConfig, ConfigError> {
-    let configured = reader
-        .text("metrics.prometheus.endpoint")
-        .map(|path| path.trim().to_owned())
-        .filter(|path| !path.is_empty());
-    Ok(MetricsConfig {
-        enabled: reader.boolean("metrics.prometheus.enabled", false)?,
-        is_endpoint_open: configured.is_some(),
-        endpoint: match configured {
-            None => "/metrics".to_owned(),
-            Some(path) if path.starts_with('/') => path,
-            Some(path) => format!("/{path}"),
-        },
-    })
-}
-
-fn logging(reader: &Reader<'_>) -> Result<LoggingConfig, ConfigError> {
-    let mut root = LevelFilter::INFO;
-    let mut loggers = Vec::new();
-    if let Some(levels) = reader.tree().at("logging.level") {
-        for (logger, node) in levels.leaves() {
-            let Some(text) = node.text() else { continue };
-            let level = level(&logger, &text)?;
-            if logger.eq_ignore_ascii_case("root") {
-                root = level
-            } else {
-                loggers.push((logger, level))
-            }
-        }
-    }
-    Ok(LoggingConfig {
-        root,
-        loggers,
-        request: RequestLogConfig {
-            enabled: reader.boolean("logging.request.enabled", true)?,
-            client_info: reader.boolean("logging.request.includeClientInfo", false)?,
-            headers: reader.boolean("logging.request.includeHeaders", false)?,
-            query_string: reader.boolean("logging.request.includeQueryString", true)?,
-            payload: reader.boolean("logging.request.includePayload", true)?,
-            max_payload_length: reader.integer("logging.request.maxPayloadLength", 10_000, 0, 1 << 20)?
-                as usize,
-            before_request: reader.boolean("logging.request.beforeRequest", false)?,
-        },
-    })
-}
-
-fn level(logger: &str, text: &str) -> Result<LevelFilter, ConfigError> {
-    Ok(match text.trim().to_uppercase().as_str() {
-        // YAML 1.1 reads a bare OFF as the boolean false, so false means off here, as in Spring Boot.
-        "OFF" | "FALSE" => LevelFilter::OFF,
-        "FATAL" | "ERROR" => LevelFilter::ERROR,
-        "WARN" => LevelFilter::WARN,
-        "INFO" => LevelFilter::INFO,
-        "DEBUG" => LevelFilter::DEBUG,
-        "TRACE" | "ALL" => LevelFilter::TRACE,
-        _ => {
-            return Err(ConfigError::Value {
-                key: format!("logging.level.{logger}"),
-                value: text.to_owned(),
-                expected: "one of OFF, ERROR, WARN, INFO, DEBUG, TRACE",
-            });
-        }
-    })
-}
-
 /// A map of names to booleans, keys in relaxed form.
-fn switches(reader: &Reader<'_>, path: &str) -> Result<HashMap<String, bool>, ConfigError> {
-    let Some(Node::Map(entries)) = reader.tree().at(path) else {
-        return Ok(HashMap::new());
-    };
-    entries
-        .iter()
-        .filter(|(_, node)| *node != Node::Null)
-        .map(|(name, _)| Ok((relaxed(name), reader.boolean(&format!("{path}.{name}"), true)?)))
-        .collect()
-}
-
-/// One line about the keys the node does not know, if there are any.
-fn unknown_keys(tree: &Node) -> Vec<String> {
-    let shape = |path: &str| {
-        path.split('.')
-            .map(|part| {
-                if part.parse::<usize>().is_ok() {
-                    "*".to_owned()
-                } else {
-                    relaxed(part)
-                }
-            })
-            .collect::<Vec<_>>()
-            .join(".")
-    };
-    let known: Vec<String> = KNOWN.iter().chain(WITHOUT_EFFECT).map(|key| shape(key)).collect();
-    let free: Vec<String> = FREE.iter().map(|prefix| shape(prefix)).collect();
-    let unknown: Vec<String> = tree
-        .leaves()
+fn switches(reader: &Reader<'_>, key: &Key) -> HashMap<String, bool> {
+    reader
+        .entries(key)
         .into_iter()
-        .map(|(path, _)| path)
-        .filter(|path| {
-            let path = shape(path);
-            !known.contains(&path) && !free.iter().any(|prefix| path.starts_with(prefix))
+        .filter_map(|(name, value)| match value {
+            Converted::Boolean(is_on) => Some((relaxed(&name), is_on)),
+            _ => None,
         })
-        .collect();
-    if unknown.is_empty() {
-        return Vec::new();
-    }
-    vec![format!(
-        "these configuration keys are not known and are ignored: {}",
-        unknown.join(", ")
-    )]
+        .collect()
 }
 
 /// 24 characters from `a-z0-9`: about 124 bits.
@@ -419,133 +135,135 @@ fn random_password() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::RetryLimit;
+    use crate::config::origin::Origin;
+    use crate::config::route_planner::RetryLimit;
+    use serde_json::json;
+    use std::time::Duration;
+    use tracing::level_filters::LevelFilter;
 
-    fn config(yaml: &str) -> Result<Config, ConfigError> {
-        let tree = crate::config::files::parse_yaml(yaml, &[]).expect("yaml");
-        Config::from_tree(Merged {
-            tree,
+    fn config(settings: serde_json::Value) -> Config {
+        Config::from_merged(&Merged {
+            tree: Node::from_json(settings, &Origin::BuiltIn).expanded(),
             files: vec![PathBuf::from("application.yml")],
+            profiles: Vec::new(),
+            findings: Findings::default(),
+            ignored: Vec::new(),
         })
     }
 
     #[test]
     fn a_file_gets_javas_defaults() {
-        let config = config("lavalink: {server: {password: youshallnotpass}}").expect("config");
-        assert_eq!(config.port, 8080);
+        let config = config(json!({"lavalink.server.password": "youshallnotpass"}));
+        assert_eq!(config.server.port, 8080);
         assert_eq!(config.password.expose(), "youshallnotpass");
         assert!(!config.is_password_generated);
         assert!(config.is_source_enabled("http") && config.is_source_enabled("soundcloud"));
         assert!(config.is_source_enabled("a-plugins-source"));
         assert!(!config.is_source_enabled("local") && !config.is_source_enabled("niconico"));
+        assert_eq!(config.player.opus_quality, 10);
         assert_eq!(config.player.stuck_threshold_ms, 10_000);
+        assert!(config.player.use_seek_ghosting);
         assert_eq!(config.player.update_interval, Some(Duration::from_secs(5)));
-        assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+        assert_eq!(config.outgoing.connect_timeout, Duration::from_secs(3));
+        assert!(
+            config.outgoing.proxy.is_none() && config.rate_limit.is_none() && config.logging.file.is_none()
+        );
+        assert_eq!(config.metrics.endpoint, "/metrics");
+        assert!(!config.metrics.enabled && !config.metrics.is_endpoint_open);
+        assert_eq!(config.findings, Findings::default());
     }
 
     #[test]
-    fn switches_and_numbers_are_read_leniently() {
-        let config = config(
-            "server: {port: '2444'}\nlavalink:\n  server:\n    password: 123456\n    sources: {local: 'yes', http: off}\n    \
-             filters: {channel-mix: false}\n    player-update-interval: 0\n    opusEncodingQuality: 11\nplugins: {my-plugin: {a: [1, 'x']}}",
-        )
-        .expect("config");
-        assert_eq!(config.port, 2444);
+    fn settings_are_read_leniently() {
+        let config = config(json!({
+            "server": {"port": "2444"},
+            "lavalink": {"server": {
+                "password": 123456, "sources": {"local": "yes", "http": "off"}, "filters": {"channel-mix": false},
+                "player-update-interval": 0, "opusEncodingQuality": 11,
+                "httpConfig": {"proxyHost": "proxy", "proxyUser": " "},
+            }},
+            "metrics.prometheus": {"enabled": "on", "endpoint": "prom"},
+            "plugins": {"my-plugin": {"a": [1, "x"]}, "empty": null},
+        }));
+        assert_eq!(config.server.port, 2444);
         assert_eq!(config.password.expose(), "123456");
         assert!(config.is_source_enabled("local") && !config.is_source_enabled("http"));
         assert!(!config.is_filter_enabled("channelMix") && config.is_filter_enabled("lowPass"));
         assert_eq!(config.player.update_interval, None);
         assert_eq!(config.player.opus_quality, 10);
-        assert_eq!(config.warnings.len(), 2);
+        let proxy = config.outgoing.proxy.as_ref().expect("a proxy");
+        assert_eq!((proxy.port, proxy.user.as_deref()), (3128, None));
+        assert!(config.metrics.enabled && config.metrics.is_endpoint_open);
+        assert_eq!(config.metrics.endpoint, "/prom");
+        assert!(!config.findings.has_errors());
+        assert_eq!(config.findings.sorted().len(), 2);
         assert_eq!(config.plugin_settings("myPlugin"), r#"{"a":[1,"x"]}"#);
+        assert_eq!(config.plugin_settings("empty"), "{}");
         assert_eq!(config.plugin_settings("other"), "{}");
     }
 
     #[test]
     fn the_route_planner_is_on_when_it_has_a_block() {
         for off in [
-            "{}",
-            "lavalink: {server: {ratelimit: {ipBlocks: []}}}",
-            "lavalink: {server: {ratelimit: }}",
+            json!({}),
+            json!({"lavalink.server.ratelimit.ipBlocks": []}),
+            json!({"lavalink.server.ratelimit": null}),
         ] {
-            assert_eq!(config(off).expect(off).rate_limit, None, "{off}");
+            assert_eq!(config(off.clone()).rate_limit, None, "{off}");
         }
-        let settings = |yaml: &str| config(yaml).expect(yaml).rate_limit.expect("a planner");
-        let plain = settings("lavalink: {server: {ratelimit: {ip-blocks: '1.0.0.0/8, 2.0.0.0/8'}}}");
+        let settings = |settings| config(settings).rate_limit.expect("a planner");
+        let plain = settings(json!({"lavalink.server.ratelimit.ip-blocks": "1.0.0.0/8, 2.0.0.0/8"}));
         assert_eq!(plain.ip_blocks, ["1.0.0.0/8", "2.0.0.0/8"]);
         assert_eq!(plain.strategy, "RotateOnBan");
         assert_eq!(plain.retry_limit, RetryLimit::Default);
         assert!(plain.search_triggers_fail && plain.excluded_ips.is_empty());
-        let full = settings(
-            "lavalink: {server: {ratelimit: {ipBlocks: ['1.0.0.0/8'], excludedIps: [1.0.0.1], strategy: LoadBalance, \
-             retryLimit: 0, searchTriggersFail: false}}}",
-        );
+        let full = settings(json!({"lavalink.server.ratelimit": {
+            "ipBlocks": ["1.0.0.0/8"], "excludedIps": ["1.0.0.1"], "strategy": " loadbalance", "retryLimit": 0,
+            "searchTriggersFail": false,
+        }}));
         assert_eq!(full.excluded_ips, ["1.0.0.1"]);
         assert_eq!(full.retry_limit, RetryLimit::Unlimited);
         assert_eq!(full.strategy, "LoadBalance");
         assert!(!full.search_triggers_fail);
-    }
-
-    #[test]
-    fn the_metrics_endpoint_is_open_only_where_it_is_named() {
-        let off = config("{}").expect("config").metrics;
-        assert!(!off.enabled && !off.is_endpoint_open);
-        assert_eq!(off.endpoint, "/metrics");
-        let on = config("metrics: {prometheus: {enabled: true, endpoint: prom}}")
-            .expect("config")
-            .metrics;
-        assert!(on.enabled && on.is_endpoint_open);
-        assert_eq!(on.endpoint, "/prom");
-    }
-
-    #[test]
-    fn wrong_types_name_key_and_value() {
-        for (yaml, key, value) in [
-            ("server: {port: abc}", "server.port", "abc"),
-            ("server: {port: 70000}", "server.port", "70000"),
-            ("server: {address: nowhere}", "server.address", "nowhere"),
-            (
-                "lavalink: {server: {useSeekGhosting: maybe}}",
-                "lavalink.server.useSeekGhosting",
-                "maybe",
-            ),
-            (
-                "lavalink: {server: {resamplingQuality: BEST}}",
-                "lavalink.server.resamplingQuality",
-                "BEST",
-            ),
-            ("logging: {level: {root: LOUD}}", "logging.level.root", "LOUD"),
-            ("lavalink: {server: {password: [a]}}", "", ""),
-        ] {
-            match config(yaml) {
-                Err(ConfigError::Value { key: k, value: v, .. }) => {
-                    assert_eq!((k.as_str(), v.as_str()), (key, value))
-                }
-                Err(other) => panic!("{yaml}: {other}"),
-                Ok(config) => assert!(key.is_empty() && config.is_password_generated, "{yaml}"),
-            }
-        }
-    }
-
-    #[test]
-    fn unknown_keys_make_one_line_and_free_maps_none() {
-        let config = config(
-            "lavalink: {server: {passwort: x, sources: {mine: true}}, wrong: 1}\nplugins: {x: {y: 1}}\nspring: {z: 1}",
-        )
-        .expect("config");
-        assert_eq!(config.warnings.len(), 1);
+        let unknown = config(json!({"lavalink.server.ratelimit": {"ipBlocks": "a", "strategy": "Best"}}));
         assert!(
-            config.warnings[0].contains("lavalink.server.passwort")
-                && config.warnings[0].contains("lavalink.wrong")
+            unknown
+                .findings
+                .to_string()
+                .contains("lavalink.server.ratelimit.strategy")
         );
-        assert!(!config.warnings[0].contains("mine"));
+    }
+
+    #[test]
+    fn levels_and_files_of_the_log() {
+        let config = config(json!({
+            "logging": {
+                "level": {"root": "warn", "lavalink.server.io": "debug", "x": false},
+                "file": {"path": "logs"},
+                "logback.rollingpolicy": {"max-file-size": "1GB", "max-history": 0, "total-size-cap": "2GB"},
+            },
+        }));
+        assert_eq!(config.logging.root, LevelFilter::WARN);
+        assert_eq!(
+            config.logging.loggers,
+            [
+                ("lavalink.server.io".to_owned(), LevelFilter::DEBUG),
+                ("x".to_owned(), LevelFilter::OFF)
+            ]
+        );
+        let file = config.logging.file.expect("a file");
+        assert_eq!(file.path, PathBuf::from("logs/spring.log"));
+        assert_eq!(
+            (file.max_size, file.max_age, file.total_size),
+            (1 << 30, None, Some(2 << 30))
+        );
     }
 
     #[test]
     fn a_missing_password_is_generated() {
-        let one = config("server: {port: 1}").expect("config");
-        let two = config("server: {port: 1}").expect("config");
-        assert!(one.is_password_generated);
+        let one = config(json!({"server": {"port": 1}}));
+        let two = config(json!({"lavalink.server.password": ""}));
+        assert!(one.is_password_generated && two.is_password_generated);
         assert_eq!(one.password.expose().len(), 24);
         assert_ne!(one.password.expose(), two.password.expose());
     }

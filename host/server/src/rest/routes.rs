@@ -180,9 +180,10 @@ pub fn documented(
 
 /// The router of all paths.
 pub fn all(node: &Arc<Node>) -> Router<Arc<Node>> {
-    let mut router = Router::new().route(ERROR_PAGE, any(info::no_error));
+    let prefix = &node.config.server.context_path;
+    let mut router = Router::new().route(&format!("{prefix}{ERROR_PAGE}"), any(info::no_error));
     for endpoint in endpoints(&node.config.metrics) {
-        let path = endpoint.path.clone();
+        let path = format!("{prefix}{}", endpoint.path);
         router = router.route(&path, endpoint.into_router(node));
     }
     router.fallback(no_endpoint)
