@@ -5,7 +5,7 @@ set -euo pipefail
 here="$(cd "$(dirname "$0")/.." && pwd)"
 caller="$PWD"
 cd "$here"
-. deployment/setup.sh --tests
+. deployment/setup.sh --media
 cargo build --locked --workspace
 case "${CARGO_TARGET_DIR:-target}" in
     /*) target="${CARGO_TARGET_DIR}" ;;

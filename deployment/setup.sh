@@ -1,14 +1,22 @@
 #!/usr/bin/env bash
-# Installs what a fresh Debian 12 lacks to build (and, with --tests, to test) lavalink-rust. Sourced or run by the others.
+# Installs what a fresh Debian 12 lacks to build lavalink-rust; with --media also what makes test media, with --tests all that
+# the tests need, client libraries included. Sourced or run by the others.
 set -euo pipefail
+setup_root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 
 need=()
 command -v cmake >/dev/null 2>&1 || need+=(cmake)       # builds the bundled libopus
 command -v make >/dev/null 2>&1 || need+=(make)
-if [ "${1:-}" = --tests ]; then
+case "${1:-}" in --media | --tests)
     command -v ffmpeg >/dev/null 2>&1 || need+=(ffmpeg) # makes the test media
-    # A venv needs pip's wheel, which Debian ships apart; for schemathesis.
-    python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || need+=(python3-venv)
+    ;;
+esac
+if [ "${1:-}" = --tests ]; then
+    # Client libraries run against the node; schemathesis tries what the OpenAPI document says.
+    command -v node >/dev/null 2>&1 || need+=(nodejs)
+    command -v npm >/dev/null 2>&1 || need+=(npm)
+    # A venv needs pip's wheel, which Debian ships apart.
+    python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || need+=(python3 python3-venv)
 fi
 [ -e /etc/ssl/certs/ca-certificates.crt ] || need+=(ca-certificates)
 
@@ -39,4 +47,25 @@ if [ "${1:-}" = --tests ]; then
         target/schemathesis/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement "$pins"
         cp "$pins" target/schemathesis/installed.txt
     fi
+fi
+
+# The client libraries of tests/clients, in the pinned versions. Repeated only when the pins change.
+install_client_libraries() {
+    local from="$setup_root/tests/clients" to="${CARGO_TARGET_DIR:-$setup_root/target}/clients"
+    if ! cmp -s "$from/js/package-lock.json" "$to/js/installed.json"; then
+        echo "setup: installing npm packages"
+        mkdir -p "$to/js"
+        cp "$from/js/package.json" "$from/js/package-lock.json" "$to/js/"
+        (cd "$to/js" && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error)
+        cp "$from/js/package-lock.json" "$to/js/installed.json"
+    fi
+    if ! cmp -s "$from/python/requirements.txt" "$to/python/installed.txt"; then
+        echo "setup: installing PyPI packages"
+        python3 -m venv --clear "$to/python"
+        "$to/python/bin/pip" install --quiet --disable-pip-version-check --requirement "$from/python/requirements.txt"
+        cp "$from/python/requirements.txt" "$to/python/installed.txt"
+    fi
+}
+if [ "${1:-}" = --tests ]; then
+    install_client_libraries
 fi

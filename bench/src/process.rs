@@ -15,6 +15,23 @@ pub fn cpu_time(pid: u32) -> Result<Duration> {
     Ok(Duration::from_secs_f64(ticks as f64 / ticks_per_second()))
 }
 
+/// As [`cpu_time`] in nanoseconds' resolution, of the threads that live now: only for spans in which none ends.
+///
+/// # Errors
+/// When the process is gone.
+pub fn scheduled_time(pid: u32) -> Result<Duration> {
+    let path = format!("/proc/{pid}/task");
+    let mut total = 0;
+    for thread in std::fs::read_dir(&path).with_context(|| format!("{path} cannot be read"))? {
+        // A thread that has just ended has no figures any more.
+        let Ok(text) = std::fs::read_to_string(thread?.path().join("schedstat")) else {
+            continue;
+        };
+        total += run_time(&text).with_context(|| format!("a schedstat below {path} has an unknown form"))?;
+    }
+    Ok(Duration::from_nanos(total))
+}
+
 /// Memory of a process that is in RAM, in bytes.
 ///
 /// # Errors
@@ -59,6 +76,11 @@ fn cpu_ticks(stat: &str) -> Option<u64> {
     Some(user + system)
 }
 
+/// The first of the three numbers, time on a processor in ns.
+fn run_time(schedstat: &str) -> Option<u64> {
+    schedstat.split_ascii_whitespace().next()?.parse().ok()
+}
+
 fn resident_kib(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     line.split_ascii_whitespace().next()?.parse().ok()
@@ -73,6 +95,13 @@ mod tests {
         let stat = "42 (a) b (c)) S 1 42 42 0 -1 4194304 100 0 0 0 17 5 0 0 20 0 3 0 100 1000 10 18446744073709551615\n";
         assert_eq!(cpu_ticks(stat), Some(22));
         assert_eq!(cpu_ticks("nonsense"), None);
+    }
+
+    #[test]
+    fn time_of_threads_is_read() {
+        assert_eq!(run_time("123456 789 10\n"), Some(123_456));
+        assert_eq!(run_time(""), None);
+        assert!(scheduled_time(std::process::id()).unwrap() > Duration::ZERO);
     }
 
     #[test]

@@ -108,6 +108,11 @@ impl Session {
         Ok(Self { id, events, reader })
     }
 
+    /// The session's id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     /// What the node has reported.
     pub fn events(&self) -> &Events {
         &self.events

@@ -14,6 +14,7 @@ mod log;
 mod log_file;
 mod log_writer;
 mod media;
+mod memory;
 mod metrics;
 mod node;
 mod open_files;

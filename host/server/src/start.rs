@@ -19,6 +19,7 @@ use crate::client::LazyClient;
 use crate::clock;
 use crate::config::{Config, RetryLimit, Severity};
 use crate::media::Opener;
+use crate::memory;
 use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::open_files;
@@ -86,10 +87,12 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         );
     }
     tracing::info!("Lavalink is ready to accept connections.");
+    let giving_back = tokio::spawn(memory::give_back(Arc::clone(&node.registry)));
     tokio::select! {
         _ = interrupt.recv() => tracing::info!("SIGINT received, shutting down"),
         _ = terminate.recv() => tracing::info!("SIGTERM received, shutting down"),
     }
+    giving_back.abort();
     // Serving stops when the receiver sees the change; a failed send means that it already has.
     let _already_stopped = stop.send(true);
     if let Some(limit) = config.server.graceful_shutdown {

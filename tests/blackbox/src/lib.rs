@@ -1,9 +1,11 @@
 //! Harness of the black-box suite: the real binary, the real plugins, a fake Discord and made-up media.
 
 pub mod client;
+pub mod driver;
 pub mod media;
 pub mod node;
 pub mod process;
+pub mod proxy;
 pub mod seat;
 pub mod stage;
 

@@ -77,7 +77,7 @@ pub struct VoiceRefused;
 #[derive(Debug)]
 pub enum Command {
     /// Connect to voice; answered when the gateway's socket is open.
-    Voice(VoiceTarget, oneshot::Sender<Result<(), VoiceRefused>>),
+    Voice(Box<VoiceTarget>, oneshot::Sender<Result<(), VoiceRefused>>),
     /// Apply controls.
     Control(Box<Controls>, oneshot::Sender<Applied>),
     /// Play a track.

@@ -69,7 +69,7 @@ impl PlayerHandle {
     pub async fn connect(&self, target: VoiceTarget) -> Result<Result<(), VoiceRefused>, Destroyed> {
         let (reply, answer) = oneshot::channel();
         self.mailbox
-            .send(Command::Voice(target, reply))
+            .send(Command::Voice(Box::new(target), reply))
             .await
             .map_err(|_| Destroyed)?;
         // A dropped reply means that too many wait, or that the player is gone.

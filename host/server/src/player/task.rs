@@ -120,7 +120,7 @@ impl PlayerTask {
     fn obey(&mut self, command: Command) {
         // A reply nobody waits for any more is no error: the request was given up.
         match command {
-            Command::Voice(target, reply) => self.connect(target, reply),
+            Command::Voice(target, reply) => self.connect(*target, reply),
             Command::Control(controls, reply) => {
                 let applied = self.apply(*controls);
                 let _given_up = reply.send(applied);

@@ -85,6 +85,7 @@ pub struct Outbox {
     queue: Mutex<Queue>,
     changed: Notify,
     interrupted: Notify,
+    ended: Notify,
     max_messages: usize,
     max_bytes: usize,
     budget: Arc<Budget>,
@@ -114,6 +115,7 @@ impl Outbox {
             queue: Mutex::new(queue),
             changed: Notify::new(),
             interrupted: Notify::new(),
+            ended: Notify::new(),
             max_messages,
             max_bytes,
             budget,
@@ -250,12 +252,21 @@ impl Outbox {
         self.queue.lock().mode == Mode::Closed
     }
 
+    /// Waits until the session has ended. For one task.
+    pub async fn ended(&self) {
+        while !self.is_ended() {
+            self.ended.notified().await;
+        }
+    }
+
     /// The session is over: everything is dropped, now and later.
     pub fn end(&self) {
         let mut queue = self.queue.lock();
         queue.mode = Mode::Closed;
         queue.messages = VecDeque::new();
         self.account(&mut queue, 0);
+        drop(queue);
+        self.ended.notify_one();
     }
 }
 
@@ -431,6 +442,7 @@ mod tests {
         outbox.close(1001, "bye");
         assert_eq!(outbox.interrupted().await, Interrupt::Close(1001, "bye"));
         outbox.end();
+        outbox.ended().await;
         outbox.send(&event(2));
         assert!(outbox.queue.lock().messages.is_empty());
     }

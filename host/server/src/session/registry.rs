@@ -77,6 +77,11 @@ impl Registry {
         (sessions.connected.len(), sessions.waiting.len())
     }
 
+    /// How many sessions and players there are, together.
+    pub fn population(&self) -> usize {
+        self.all().iter().map(|session| 1 + session.player_count()).sum()
+    }
+
     /// The waiting session `wanted`, if it belongs to the same user, else a new one. Neither is connected yet:
     /// [`Self::attach`] follows, or [`Self::detach`] when the socket does not come about.
     pub fn claim(&self, wanted: Option<&str>, user_id: UserId) -> Claim {

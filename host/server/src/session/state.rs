@@ -94,6 +94,11 @@ impl Session {
         self.players.lock().by_guild.values().cloned().collect()
     }
 
+    /// How many players there are.
+    pub fn player_count(&self) -> usize {
+        self.players.lock().by_guild.len()
+    }
+
     /// Takes all players away, for good.
     pub fn close_players(&self) -> Vec<PlayerHandle> {
         let mut players = self.players.lock();

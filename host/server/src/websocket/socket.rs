@@ -64,7 +64,8 @@ where
         }
     } else {
         client.announce();
-        tokio::spawn(send_stats(Arc::clone(&node), Arc::downgrade(&session)));
+        let outbox = Arc::clone(&session.outbox);
+        tokio::spawn(send_stats(Arc::clone(&node), outbox, Arc::downgrade(&session)));
     }
     let (mut sink, mut stream) = socket.split();
     let end = exchange(&mut sink, &mut stream, &session.outbox).await;
@@ -221,17 +222,21 @@ where
 }
 
 /// Sends stats at once and then every minute for as long as the session lives.
-async fn send_stats(node: Arc<Node>, session: Weak<Session>) {
+async fn send_stats(node: Arc<Node>, outbox: Arc<Outbox>, session: Weak<Session>) {
     let mut interval = tokio::time::interval(STATS_INTERVAL);
     // At a fixed rate; what a node that stood still has missed is not made up for.
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
-        interval.tick().await;
-        let Some(session) = session.upgrade().filter(|session| !session.outbox.is_ended()) else {
+        select! {
+            // Thousands of sessions may end at once; their memory must not wait for the next minute.
+            () = outbox.ended() => return,
+            _ = interval.tick() => {}
+        }
+        let Some(session) = session.upgrade() else {
             return;
         };
         let stats = stats::collect(&node.registry, &node.cpu, Some(&session));
-        session.outbox.send(&OutgoingMessage::Stats(stats));
+        outbox.send(&OutgoingMessage::Stats(stats));
     }
 }
 

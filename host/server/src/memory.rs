@@ -1,0 +1,85 @@
+//! Gives memory that sessions and players have freed back to the system.
+//!
+//! glibc returns by itself only what lies at the end of an arena. A node that once had thousands of players would keep
+//! their memory for good.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::session::Registry;
+
+/// How often the sessions and players are counted.
+const PERIOD: Duration = Duration::from_secs(10);
+
+/// Returns memory when enough sessions and players are gone. Runs until it is dropped.
+pub async fn give_back(registry: Arc<Registry>) {
+    let mut crowd = Crowd::default();
+    let mut interval = interval(PERIOD);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        if crowd.has_thinned_out(registry.population()) {
+            // Takes each arena's lock for up to some milliseconds, so not on a worker. It cannot panic.
+            let _cannot_fail = tokio::task::spawn_blocking(trim).await;
+        }
+    }
+}
+
+/// How many there have been.
+#[derive(Debug, Default)]
+struct Crowd {
+    /// The most since memory was given back.
+    most: usize,
+}
+
+impl Crowd {
+    /// Whether more than an eighth of the largest crowd is gone; then `there` is the new one. So nodes whose players come
+    /// and go do not return memory over and over that they need again at once.
+    fn has_thinned_out(&mut self, there: usize) -> bool {
+        self.most = self.most.max(there);
+        let thinned_out = self.most - there > self.most / 8;
+        if thinned_out {
+            self.most = there;
+        }
+        thinned_out
+    }
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[allow(unsafe_code)]
+fn trim() {
+    // SAFETY: has no preconditions and touches only memory that nobody has allocated.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
+/// Other allocators return memory by themselves.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn trim() {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_given_back_when_a_crowd_has_left_and_not_for_every_single_one() {
+        let mut crowd = Crowd::default();
+        assert!(!crowd.has_thinned_out(0));
+        assert!(!crowd.has_thinned_out(800));
+        assert!(!crowd.has_thinned_out(700));
+        assert!(crowd.has_thinned_out(699));
+        assert!(!crowd.has_thinned_out(690));
+        assert!(crowd.has_thinned_out(0));
+        assert!(!crowd.has_thinned_out(0));
+        assert!(!crowd.has_thinned_out(1));
+        assert!(crowd.has_thinned_out(0), "the last one counts");
+    }
+
+    #[test]
+    fn giving_back_nothing_is_harmless() {
+        trim();
+    }
+}
