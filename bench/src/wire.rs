@@ -22,8 +22,8 @@ const TRACKS: usize = 100;
 /// Time for what was opened to come to rest.
 const SETTLE: Duration = Duration::from_secs(2);
 
-/// Time for what was closed to be given back: the node looks every 10 s whether there is something.
-const GIVE_BACK: Duration = Duration::from_secs(13);
+/// Time for what was closed to be given back: two closing handshakes and the node's look for something to give.
+const GIVE_BACK: Duration = Duration::from_secs(6);
 
 /// One measured value and what it may be at most.
 #[derive(Debug, Clone, PartialEq)]

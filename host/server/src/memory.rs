@@ -10,8 +10,8 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::session::Registry;
 
-/// How often the sessions and players are counted.
-const PERIOD: Duration = Duration::from_secs(10);
+/// How often the sessions and players are counted: a crowd that came and left in between is not seen.
+const PERIOD: Duration = Duration::from_secs(1);
 
 /// Returns memory when enough sessions and players are gone. Runs until it is dropped.
 pub async fn give_back(registry: Arc<Registry>) {

@@ -54,8 +54,8 @@ pub async fn decode_all(
     }
     // Sources are asked only about tracks before the broken one, so what they refuse comes first.
     let checked = try_join_all(batches.into_iter().map(|batch| batch.check(plugins))).await?;
-    for (index, details) in checked.into_iter().flatten() {
-        tracks[index].set_details(details);
+    for (index, details, plugin_info) in checked.into_iter().flatten() {
+        tracks[index].set_details(details, plugin_info);
     }
     broken.map_or(Ok(tracks), Err)
 }
@@ -110,7 +110,9 @@ fn known_plugin_info(track: &EncodedTrack) -> Result<JsonObject, DecodeError> {
 /// The tracks of one source.
 struct Batch {
     source: String,
-    indices: Vec<usize>,
+    /// Index of each track, and of its tail in `tails`.
+    tracks: Vec<(usize, usize)>,
+    /// All different: what a source makes of a tail depends on nothing else, and most tracks of a source have the same.
     tails: Vec<Tail>,
 }
 
@@ -120,7 +122,7 @@ impl Batch {
         let index = found.unwrap_or_else(|| {
             batches.push(Self {
                 source: track.source_name.clone(),
-                indices: Vec::new(),
+                tracks: Vec::new(),
                 tails: Vec::new(),
             });
             batches.len() - 1
@@ -129,23 +131,36 @@ impl Batch {
     }
 
     fn add(&mut self, index: usize, track: &EncodedTrack) {
-        self.indices.push(index);
-        self.tails.push(Tail {
-            version: track.version,
-            details: track.details.clone(),
+        let is_this = |tail: &Tail| tail.version == track.version && tail.details == track.details;
+        let tail = self.tails.iter().position(is_this).unwrap_or_else(|| {
+            self.tails.push(Tail {
+                version: track.version,
+                details: track.details.clone(),
+            });
+            self.tails.len() - 1
         });
+        self.tracks.push((index, tail));
     }
 
+    /// Index, details and `pluginInfo` of each track.
     async fn check(
         self,
         plugins: &Plugins,
-    ) -> Result<impl Iterator<Item = (usize, lavalink_plugin_api::Details)>, DecodeError> {
+    ) -> Result<impl Iterator<Item = (usize, Vec<u8>, JsonObject)>, DecodeError> {
         let checked = plugins.decode_details(&self.source, self.tails).await;
         let details = checked.map_err(|failure| {
             tracing::debug!(source = self.source, %failure, "the source refuses an encoded track");
             not_available(&self.source)
         })?;
-        Ok(self.indices.into_iter().zip(details))
+        let answers: Vec<_> = details
+            .into_iter()
+            .map(|details| (plugin_info(details.plugin_info.as_deref()), details.details))
+            .collect();
+        let answered = self.tracks.into_iter().map(move |(index, tail)| {
+            let (plugin_info, details) = &answers[tail];
+            (index, details.clone(), plugin_info.clone())
+        });
+        Ok(answered)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lavalink_plugin_api::{Details, Failure, Track as PluginTrack, TrackInfo as PluginInfo};
+use lavalink_plugin_api::{Failure, Track as PluginTrack, TrackInfo as PluginInfo};
 use lavalink_protocol::codec::EncodedTrack;
 use lavalink_protocol::json::JsonObject;
 use lavalink_protocol::track::{Track, TrackInfo};
@@ -61,9 +61,9 @@ impl LoadedTrack {
     }
 
     /// Takes over what the source made of its part of the track string.
-    pub(super) fn set_details(&mut self, details: Details) {
-        self.encoded.details = details.details;
-        self.plugin_info = plugin_info(details.plugin_info.as_deref());
+    pub(super) fn set_details(&mut self, details: Vec<u8>, plugin_info: JsonObject) {
+        self.encoded.details = details;
+        self.plugin_info = plugin_info;
     }
 
     /// Name of the source.
