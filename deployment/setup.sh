@@ -6,6 +6,7 @@ setup_root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 
 need=()
 command -v cmake >/dev/null 2>&1 || need+=(cmake)       # builds the bundled libopus
+command -v c++ >/dev/null 2>&1 || need+=(g++)           # builds the bundled FDK AAC
 command -v make >/dev/null 2>&1 || need+=(make)
 case "${1:-}" in --media | --tests)
     command -v ffmpeg >/dev/null 2>&1 || need+=(ffmpeg) # makes the test media

@@ -7,18 +7,25 @@ use symphonia::core::codecs::audio::AudioCodecParameters;
 use symphonia::core::codecs::audio::well_known::CODEC_ID_OPUS;
 use symphonia::core::errors::Result;
 use symphonia::core::formats::{FormatOptions, FormatReader, Track};
-use symphonia::core::io::{MediaSourceStream, ReadBytes, SeekBuffered};
-use symphonia::core::meta::{MetadataLog, MetadataOptions, MetadataReader};
+use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions, ReadBytes, SeekBuffered};
+use symphonia::core::meta::{MetadataLog, MetadataOptions, MetadataReader, MetadataRevision};
 use symphonia::default::formats::{
-    AdtsReader, FlacReader, IsoMp4Reader, MkvReader, MpaReader, OggReader, WavReader,
+    AdtsReader, AiffReader, CafReader, FlacReader, IsoMp4Reader, MkvReader, MpaReader, OggReader, WavReader,
 };
 use symphonia::default::meta::Id3v2Reader;
 
 use crate::AudioError;
+use crate::probe::id3_length;
 
 /// Bytes that may be read before a container must have shown its tracks: room for big cover pictures and for a
 /// metadata box behind the media of a short file.
 pub(crate) const OPEN_BUDGET_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Largest ID3v2 tag read for its texts; it may hold pictures.
+const MAX_ID3_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Most frames of an ID3v2 tag; each costs far more memory than bytes in the file.
+const MAX_ID3_FRAMES: usize = 10_000;
 
 /// Stacked ID3v2 tags skipped before the audio, as in the original.
 const MAX_ID3_TAGS: usize = 3;
@@ -42,6 +49,10 @@ pub(crate) enum Container {
     Adts,
     /// ADTS or MPEG audio in an MPEG transport stream.
     MpegTs,
+    /// AIFF and AIFF-C.
+    Aiff,
+    /// Core Audio Format.
+    Caf,
 }
 
 impl Container {
@@ -56,6 +67,8 @@ impl Container {
             Self::Mp3 => "mp3",
             Self::Adts => "adts",
             Self::MpegTs => "mpegts-adts",
+            Self::Aiff => "aiff",
+            Self::Caf => "caf",
         }
     }
 
@@ -70,16 +83,23 @@ impl Container {
             Self::Mp3,
             Self::Adts,
             Self::MpegTs,
+            Self::Aiff,
+            Self::Caf,
         ]
         .into_iter()
         .find(|container| container.name() == name)
     }
 
-    /// Builds the reader of this container on a stream that stands at its first byte.
+    /// Builds the reader of this container on a stream that stands at its first byte. ID3 tags in front are read or
+    /// passed over; those inside a container always come with it.
     ///
     /// # Errors
     /// Those of the reader.
-    pub(crate) fn open<'s>(self, stream: MediaSourceStream<'s>) -> Result<Box<dyn FormatReader + 's>> {
+    pub(crate) fn open<'s>(
+        self,
+        stream: MediaSourceStream<'s>,
+        id3: Id3,
+    ) -> Result<Box<dyn FormatReader + 's>> {
         let mut options = FormatOptions::default();
         Ok(match self {
             Self::Wav => Box::new(WavReader::try_new(stream, options)?),
@@ -87,8 +107,13 @@ impl Container {
             Self::Mp4 => Box::new(IsoMp4Reader::try_new(stream, options)?),
             Self::Flac => Box::new(FlacReader::try_new(stream, options)?),
             Self::Ogg => Box::new(OggReader::try_new(stream, options)?),
-            Self::Mp3 => Box::new(MpaReader::try_new(read_id3(stream, &mut options)?, options)?),
-            Self::Adts => Box::new(AdtsReader::try_new(read_id3(stream, &mut options)?, options)?),
+            Self::Mp3 => Box::new(MpaReader::try_new(pass_id3(stream, id3, &mut options)?, options)?),
+            Self::Adts => Box::new(AdtsReader::try_new(
+                pass_id3(stream, id3, &mut options)?,
+                options,
+            )?),
+            Self::Aiff => Box::new(AiffReader::try_new(stream, options)?),
+            Self::Caf => Box::new(CafReader::try_new(stream, options)?),
             Self::MpegTs => crate::mpeg_ts::open(stream)?,
         })
     }
@@ -103,25 +128,77 @@ impl Container {
     }
 }
 
-fn read_id3<'s>(
+/// What to do with ID3 tags in front of the audio.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Id3 {
+    /// Their contents are wanted.
+    Read,
+    /// Nobody asks for them.
+    Skip,
+}
+
+fn pass_id3<'s>(
     mut stream: MediaSourceStream<'s>,
+    id3: Id3,
     options: &mut FormatOptions,
 ) -> Result<MediaSourceStream<'s>> {
+    const HEADER: usize = 10;
     let mut log = MetadataLog::default();
     for _ in 0..MAX_ID3_TAGS {
-        stream.ensure_seekback_buffer(3);
-        let mut marker = [0; 3];
-        stream.read_buf_exact(&mut marker)?;
-        stream.seek_buffered_rev(marker.len());
-        if &marker != b"ID3" {
+        stream.ensure_seekback_buffer(HEADER);
+        let mut header = [0; HEADER];
+        if stream.read_buf_exact(&mut header).is_err() {
             break;
         }
-        let mut reader = Box::new(Id3v2Reader::try_new(stream, MetadataOptions::default())?);
-        log.push(reader.read_all()?.revision);
-        stream = reader.into_inner();
+        let length = id3_length(&header);
+        if length == 0 {
+            stream.seek_buffered_rev(HEADER);
+            break;
+        }
+        let rest = length - HEADER as u64;
+        if id3 == Id3::Skip || rest > MAX_ID3_BYTES {
+            stream.ignore_bytes(rest)?;
+            continue;
+        }
+        let mut tag = header.to_vec();
+        tag.resize(usize::try_from(length).unwrap_or(usize::MAX), 0);
+        stream.read_buf_exact(&mut tag[HEADER..])?;
+        if count_id3_frames(&tag) <= MAX_ID3_FRAMES
+            && let Ok(revision) = read_id3(tag)
+        {
+            log.push(revision);
+        }
     }
     options.external_data.metadata = Some(log);
     Ok(stream)
+}
+
+fn read_id3(tag: Vec<u8>) -> Result<MetadataRevision> {
+    let source = Box::new(std::io::Cursor::new(tag));
+    let stream = MediaSourceStream::new(source, MediaSourceStreamOptions::default());
+    let mut reader = Id3v2Reader::try_new(stream, MetadataOptions::default())?;
+    Ok(reader.read_all()?.revision)
+}
+
+/// Frames of a tag, by their sizes (ID3v2.2, section 3.2; ID3v2.3, section 3.3; ID3v2.4, section 4).
+fn count_id3_frames(tag: &[u8]) -> usize {
+    let version = tag.get(3).copied().unwrap_or_default();
+    let mut rest = tag.get(10..).unwrap_or_default();
+    let mut frames = 0;
+    while rest.first().is_some_and(|&byte| byte != 0) {
+        let (header, size) = match (version, rest) {
+            (2, &[_, _, _, a, b, c, ..]) => (6, [0, a, b, c]),
+            (3.., &[_, _, _, _, a, b, c, d, _, _, ..]) => (10, [a, b, c, d]),
+            _ => break,
+        };
+        let bits = if version == 4 { 7 } else { 8 };
+        let size = size
+            .iter()
+            .fold(0_usize, |size, &byte| size << bits | usize::from(byte));
+        frames += 1;
+        rest = rest.get(header + size..).unwrap_or_default();
+    }
+    frames
 }
 
 /// The track chosen to be played, with what is needed of its description.
@@ -184,4 +261,30 @@ pub(crate) fn length(reader: &dyn FormatReader, selected: &Selected) -> Option<D
     let length = base.calc_duration(duration)?;
     let nanos = u64::try_from(length.as_nanos()).ok().filter(|&nanos| nanos > 0)?;
     Some(Duration::from_nanos(nanos))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_counted_in_all_versions() {
+        let two = |version, frame: &[u8]| {
+            let mut tag = vec![b'I', b'D', b'3', version, 0, 0, 0, 0, 0, 40];
+            tag.extend(frame.repeat(2));
+            tag.extend([0; 8]);
+            count_id3_frames(&tag)
+        };
+        assert_eq!(two(2, b"TT2\0\0\x02ab"), 2);
+        assert_eq!(two(3, b"TIT2\0\0\0\x02\0\0ab"), 2);
+        assert_eq!(
+            two(4, &[b"TIT2\0\0\x01\x02\0\0".to_vec(), vec![1; 130]].concat()),
+            2
+        );
+        assert_eq!(count_id3_frames(b"ID3"), 0);
+        assert_eq!(
+            count_id3_frames(b"ID3\x04\0\0\0\0\0\x0aTIT2\x7f\x7f\x7f\x7f\0\0"),
+            1
+        );
+    }
 }

@@ -1,9 +1,16 @@
 //! Packets to stereo PCM at the source's rate.
 
+mod aac;
+#[cfg(feature = "he-aac")]
+mod fdk;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use symphonia::core::audio::Channels;
 use symphonia::core::codecs::audio::AudioDecoder;
 use symphonia::core::codecs::audio::AudioDecoderOptions;
-use symphonia::core::codecs::audio::well_known::{CODEC_ID_MP3, CODEC_ID_VORBIS};
+use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_MP3, CODEC_ID_VORBIS};
 use symphonia::core::errors::Error as MediaError;
 use symphonia::core::packet::Packet;
 use symphonia::core::units::{Duration as Ticks, TimeBase};
@@ -56,6 +63,14 @@ impl PacketDecoder {
         match self {
             Self::Opus(decoder) => decoder.decode(&packet.data, out).map(|()| SAMPLE_RATE_HZ),
             Self::Other(decoder) => decoder.decode(packet, out),
+        }
+    }
+
+    /// Samples per channel by which the audio last decoded comes later than its packet.
+    pub(crate) fn delay(&self) -> u32 {
+        match self {
+            Self::Opus(_) => 0,
+            Self::Other(decoder) => decoder.delay.load(Ordering::Relaxed),
         }
     }
 
@@ -169,16 +184,20 @@ pub(crate) struct OtherDecoder {
     selected: Selected,
     mix: Option<(Channels, Downmix)>,
     pcm: Vec<f32>,
+    /// Samples per channel by which the audio comes later than its packet.
+    delay: Arc<AtomicU32>,
 }
 
 impl OtherDecoder {
     fn new(selected: &Selected) -> Result<Self, String> {
-        let inner = make(selected)?;
+        let delay = Arc::default();
+        let inner = make(selected, &delay)?;
         Ok(Self {
             inner,
             selected: selected.clone(),
             mix: None,
             pcm: Vec::new(),
+            delay,
         })
     }
 
@@ -186,7 +205,7 @@ impl OtherDecoder {
         let buffer = match self.inner.decode(packet) {
             Ok(buffer) => buffer,
             Err(MediaError::ResetRequired) => {
-                self.inner = make(&self.selected).map_err(DecodeProblem::Fatal)?;
+                self.inner = make(&self.selected, &self.delay).map_err(DecodeProblem::Fatal)?;
                 return Err(DecodeProblem::Packet(
                     "the stream changed its parameters".to_owned(),
                 ));
@@ -232,7 +251,10 @@ impl OtherDecoder {
     }
 }
 
-fn make(selected: &Selected) -> Result<Box<dyn AudioDecoder>, String> {
+fn make(selected: &Selected, delay: &Arc<AtomicU32>) -> Result<Box<dyn AudioDecoder>, String> {
+    if selected.parameters.codec == CODEC_ID_AAC {
+        return aac::make(&selected.parameters, delay);
+    }
     symphonia::default::get_codecs()
         .make_audio_decoder(&selected.parameters, &AudioDecoderOptions::default())
         .map_err(|error| error.to_string())

@@ -9,6 +9,8 @@ use crate::{AudioError, CHANNELS, FRAME_SAMPLES, SAMPLE_RATE_HZ};
 pub(crate) struct FrameEncoder {
     encoder: Encoder,
     packet: Box<[u8; MAX_PACKET]>,
+    /// Whether the next frame is the first that anybody hears.
+    is_first: bool,
 }
 
 impl FrameEncoder {
@@ -25,11 +27,24 @@ impl FrameEncoder {
             Ok(Self {
                 encoder,
                 packet: Box::new([0; MAX_PACKET]),
+                is_first: false,
             })
         };
         build().map_err(|error: opus::Error| AudioError::Broken {
             cause: error.to_string(),
         })
+    }
+
+    /// Lets the encoder hear a frame that nobody else does. The frame after it does not refer to it.
+    ///
+    /// # Errors
+    /// What libopus reports, as text.
+    pub(crate) fn prime(&mut self, frame: &mut [f32]) -> Result<(), String> {
+        self.encode(frame)?;
+        self.is_first = true;
+        self.encoder
+            .set_prediction_disabled(true)
+            .map_err(|error| error.to_string())
     }
 
     /// Encodes one frame of [`FRAME_SAMPLES`] interleaved stereo samples. Samples beyond full scale are clipped.
@@ -46,23 +61,46 @@ impl FrameEncoder {
             .encoder
             .encode_float(frame, &mut self.packet[..])
             .map_err(|error| error.to_string())?;
+        if std::mem::take(&mut self.is_first) {
+            self.encoder
+                .set_prediction_disabled(false)
+                .map_err(|error| error.to_string())?;
+        }
         self.packet
             .get(..len)
             .ok_or_else(|| "the encoder wrote beyond its buffer".to_owned())
-    }
-
-    /// Forgets the audio before a jump.
-    pub(crate) fn reset(&mut self) {
-        // Failing to reset only makes the first frame after a jump depend on the old audio.
-        if let Err(error) = self.encoder.reset_state() {
-            tracing::warn!(%error, "Opus encoder was not reset");
-        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_primed_encoder_starts_at_full_level() {
+        let tone = |from: usize| -> Vec<f32> {
+            (from * CHANNELS..(from + FRAME_SAMPLES) * CHANNELS)
+                .map(|n| ((n / CHANNELS) as f32 * 0.13).cos() * 0.5)
+                .collect()
+        };
+        let mut encoder = FrameEncoder::new(10).expect("libopus is linked");
+        encoder.prime(&mut tone(0)).expect("valid input");
+        let mut decoder =
+            opus::Decoder::new(SAMPLE_RATE_HZ, opus::Channels::Stereo).expect("libopus is linked");
+        for number in 1..4 {
+            let packet = encoder
+                .encode(&mut tone(number * FRAME_SAMPLES))
+                .expect("valid input");
+            let mut pcm = [0.0; FRAME_SAMPLES * CHANNELS];
+            decoder
+                .decode_float(packet, &mut pcm, false)
+                .expect("a valid packet");
+            let loudest = pcm[500..]
+                .iter()
+                .fold(0.0_f32, |loudest, sample| loudest.max(sample.abs()));
+            assert!((0.4..0.6).contains(&loudest), "frame {number}: {loudest}");
+        }
+    }
 
     #[test]
     fn a_frame_is_one_stereo_packet_of_20_ms() {

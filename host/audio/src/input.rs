@@ -3,6 +3,8 @@
 use std::io::{self, Read, Seek, SeekFrom};
 use std::time::Duration;
 
+use crate::recording::Recording;
+
 /// A byte stream of a medium.
 ///
 /// `read` may answer [`io::ErrorKind::WouldBlock`]: no bytes yet, ask again later. Positions are absolute.
@@ -45,18 +47,32 @@ pub struct MediaHint {
     pub container: Option<String>,
 }
 
+/// What container readers are told about the input. They use what they get: who may seek goes for tags and indexes at
+/// the end, who knows the length estimates a duration from it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Offer {
+    /// All that is true.
+    #[default]
+    Everything,
+    /// The length, but not that the input can seek.
+    Length,
+    /// Neither.
+    Nothing,
+}
+
 /// A [`MediaInput`] whose first bytes are kept, so that they can be looked at and read again without a seek.
 ///
 /// The inner input is only asked to seek when a read follows, which spares a network input pointless reconnects.
 pub(crate) struct HeadInput {
     inner: Box<dyn MediaInput>,
     inner_position: u64,
-    /// Position of the input that counts as 0.
-    base: u64,
     head: Vec<u8>,
     position: u64,
     budget: Option<u64>,
-    hides_seeking: bool,
+    offer: Offer,
+    recording: Option<Recording>,
+    /// Position in the inner input of the byte behind the head, less the length of the head.
+    shift: u64,
 }
 
 impl HeadInput {
@@ -65,16 +81,24 @@ impl HeadInput {
         Self {
             inner,
             inner_position: 0,
-            base: 0,
             head: Vec::new(),
             position: 0,
             budget: None,
-            hides_seeking: false,
+            offer: Offer::Everything,
+            recording: None,
+            shift: 0,
         }
     }
 
     /// Length in bytes, when known.
     pub(crate) fn byte_len(&self) -> Option<u64> {
+        self.inner
+            .byte_len()
+            .map(|length| length.saturating_sub(self.shift))
+    }
+
+    /// Length of the whole file in bytes, whatever is spliced.
+    pub(crate) fn file_len(&self) -> Option<u64> {
         self.inner.byte_len()
     }
 
@@ -85,18 +109,40 @@ impl HeadInput {
 
     /// Whether container readers are told that they may seek.
     pub(crate) fn offers_seeking(&self) -> bool {
-        self.is_seekable() && !self.hides_seeking
+        self.is_seekable() && self.offer == Offer::Everything
     }
 
     /// Length container readers are told.
     pub(crate) fn offered_len(&self) -> Option<u64> {
-        self.byte_len().filter(|_| !self.hides_seeking)
+        self.byte_len().filter(|_| self.offer != Offer::Nothing)
     }
 
-    /// From now on container readers are told that the input has no end and cannot seek. Those of truncated files then do not go
-    /// for an index that is not there.
-    pub(crate) fn hide_seeking(&mut self) {
-        self.hides_seeking = true;
+    /// Sets what container readers are told from now on.
+    pub(crate) fn set_offer(&mut self, offer: Offer) {
+        self.offer = offer;
+    }
+
+    /// What container readers are told.
+    pub(crate) fn offer(&self) -> Offer {
+        self.offer
+    }
+
+    /// From now on keeps a copy of everything that is read from position `from` on.
+    pub(crate) fn start_recording(&mut self, from: u64) {
+        self.recording = Some(Recording::starting_at(from));
+    }
+
+    /// Ends the recording and hands it out.
+    pub(crate) fn take_recording(&mut self) -> Option<Recording> {
+        self.recording.take()
+    }
+
+    /// From now on the input is `head` followed by the bytes of the medium from `position` on. Stands at the first byte
+    /// of `head` afterwards.
+    pub(crate) fn splice(&mut self, head: Vec<u8>, position: u64) {
+        self.shift = position.saturating_sub(head.len() as u64);
+        self.head = head;
+        self.position = 0;
     }
 
     /// Whether the input is made of pieces; see [`MediaInput::is_in_pieces`].
@@ -115,10 +161,8 @@ impl HeadInput {
     /// Those of the input's seek.
     pub(crate) fn restart_at(&mut self, offset: u64) -> io::Result<()> {
         self.inner.seek(SeekFrom::Start(offset))?;
-        self.base = offset;
-        self.inner_position = 0;
-        self.position = 0;
-        self.head.clear();
+        self.inner_position = offset;
+        self.splice(Vec::new(), offset);
         Ok(())
     }
 
@@ -159,18 +203,17 @@ impl Read for HeadInput {
         if !kept.is_empty() {
             let count = kept.len().min(buf.len());
             buf[..count].copy_from_slice(&kept[..count]);
-            self.position += count as u64;
-            return Ok(count);
+            return Ok(self.advance(&buf[..count]));
         }
         if self.budget == Some(0) {
             return Err(io::Error::other(
                 "no end of a header or packet within the permitted number of bytes",
             ));
         }
-        if self.inner_position != self.position {
-            let target = self.base.saturating_add(self.position);
-            self.inner.seek(SeekFrom::Start(target))?;
-            self.inner_position = self.position;
+        let wanted = self.position.saturating_add(self.shift);
+        if self.inner_position != wanted {
+            self.inner.seek(SeekFrom::Start(wanted))?;
+            self.inner_position = wanted;
         }
         // An EOF error would read as a regular end further up; an input that reports one is broken.
         let count = self.inner.read(buf).map_err(|error| match error.kind() {
@@ -180,8 +223,18 @@ impl Read for HeadInput {
         let count = count.min(buf.len());
         self.budget = self.budget.map(|left| left.saturating_sub(count as u64));
         self.inner_position += count as u64;
-        self.position = self.inner_position;
-        Ok(count)
+        Ok(self.advance(&buf[..count]))
+    }
+}
+
+impl HeadInput {
+    /// Goes on behind bytes that were just read.
+    fn advance(&mut self, read: &[u8]) -> usize {
+        if let Some(recording) = &mut self.recording {
+            recording.add(self.position, read);
+        }
+        self.position += read.len() as u64;
+        read.len()
     }
 }
 
@@ -198,7 +251,8 @@ impl Seek for HeadInput {
                 "seek to a position outside the input",
             )
         })?;
-        let in_head = target <= self.head.len() as u64 && self.inner_position <= self.head.len() as u64;
+        let in_head =
+            target <= self.head.len() as u64 && self.inner_position <= self.head.len() as u64 + self.shift;
         if !in_head && !self.inner.is_seekable() && target != self.position {
             return Err(io::Error::new(
                 io::ErrorKind::Unsupported,
@@ -250,6 +304,27 @@ mod tests {
             assert_eq!(&two, expected);
         }
         assert!(input.seek(SeekFrom::Current(-100)).is_err());
+    }
+
+    #[test]
+    fn a_splice_hides_what_is_between() {
+        let mut input = wrapped(b"0123456789", true);
+        while !input.fill_head(2).expect("memory reads") {}
+        input.splice(b"ab".to_vec(), 7);
+        assert_eq!(input.byte_len(), Some(5));
+        let mut all = Vec::new();
+        input.start_recording(0);
+        input.read_to_end(&mut all).expect("memory reads");
+        assert_eq!(all, b"ab789");
+        assert_eq!(input.take_recording().expect("recorded").between(0, 9), b"ab789");
+        input.seek(SeekFrom::Start(3)).expect("memory seeks");
+        all.clear();
+        input.read_to_end(&mut all).expect("memory reads");
+        assert_eq!(all, b"89");
+        input.splice(Vec::new(), 0);
+        all.clear();
+        input.read_to_end(&mut all).expect("memory reads");
+        assert_eq!(all, b"0123456789");
     }
 
     #[test]

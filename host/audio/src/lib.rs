@@ -11,16 +11,20 @@
 mod container;
 mod decode;
 mod downmix;
+mod edge;
 mod encode;
 mod engine;
 mod error;
 pub mod filters;
 mod input;
+mod mp3_index;
+mod mp4_index;
 mod mpeg_ts;
 mod opus_packet;
 mod pipeline;
 mod probe;
 mod queue;
+mod recording;
 mod resample;
 pub mod volume;
 

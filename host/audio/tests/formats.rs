@@ -264,7 +264,7 @@ fn playlists_are_references() {
 #[test]
 fn ready_tells_length_and_passthrough() {
     let engine = engine();
-    for (name, codec, passthrough) in [("a.ogg", "libopus", true), ("a.mp3", "libmp3lame", false)] {
+    for (name, codec, passthrough) in [("a.webm", "libopus", true), ("a.mp3", "libmp3lame", false)] {
         let bytes = encode(&two_tones(SECONDS, 48_000), name, &["-c:a", codec]);
         let playing = start(&engine, &bytes, Wish::default());
         let PipelineEvent::Ready {

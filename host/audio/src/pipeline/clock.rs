@@ -11,6 +11,11 @@ pub(super) fn time_ns(time: Time) -> i64 {
     i64::try_from(time.as_nanos()).unwrap_or(if time.is_negative() { i64::MIN } else { i64::MAX })
 }
 
+/// A duration in ns, limited to what fits.
+pub(super) fn duration_ns(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
+}
+
 /// Samples at 48 kHz in ns.
 pub(super) fn nanos_of(samples: u64) -> i64 {
     i64::try_from(u128::from(samples) * 1_000_000_000 / u128::from(SAMPLE_RATE_HZ)).unwrap_or(i64::MAX)

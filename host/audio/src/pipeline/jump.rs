@@ -2,22 +2,25 @@
 
 use std::time::Duration;
 
-use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_VORBIS};
+use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_MP3, CODEC_ID_VORBIS};
 use symphonia::core::errors::{Error as MediaError, SeekErrorKind};
 use symphonia::core::formats::{FormatReader, SeekMode, SeekTo};
-use symphonia::core::units::Time;
+use symphonia::core::units::{Duration as Ticks, Time};
 
-use super::clock::{nanos_of, samples_of, time_ns};
+use super::clock::{duration_ns, samples_of, time_ns};
+use super::extent::Index;
 use super::link::Link;
 use super::session::{Session, Stop};
-use crate::container::{Container, OPEN_BUDGET_BYTES};
+use crate::container::{self, Container, Id3, OPEN_BUDGET_BYTES};
+use crate::input::Offer;
+use crate::mp4_index::{decode_time, fragment_header};
 use crate::{AudioError, MediaPiece};
 
 /// Opus needs this much audio before a point to decode it right (RFC 7845, section 4.6).
 const OPUS_PREROLL_NS: i64 = 80_000_000;
 
-/// AAC overlaps neighbouring packets of at most 2048 samples.
-const AAC_PREROLL_NS: i64 = 50_000_000;
+/// AAC overlaps neighbouring packets of at most 2048 samples, and band replication comes some packets late.
+const AAC_PREROLL_NS: i64 = 250_000_000;
 
 /// Vorbis overlaps neighbouring blocks of at most 8192 samples.
 const VORBIS_PREROLL_NS: i64 = 200_000_000;
@@ -25,8 +28,21 @@ const VORBIS_PREROLL_NS: i64 = 200_000_000;
 /// In a medium of pieces playback begins this long before a target: the decoder needs what is before it.
 const PIECE_PREROLL: Duration = Duration::from_millis(100);
 
-/// An MP3 seek that would read more than this goes by the byte rate instead of counting frames.
+/// MP3 frames borrow bits from up to about ten earlier ones; the reader of bare MP3 sees to that itself.
+const MP3_PREROLL_NS: i64 = 300_000_000;
+
+/// Matroska times are rounded to milliseconds, so the packet found may be the one after.
+const MATROSKA_PREROLL_NS: i64 = 50_000_000;
+
+/// An MP3 seek without an exact index that would read more than this goes by the table or byte rate instead of
+/// counting frames.
 const MP3_EXACT_SEEK_BYTES: u64 = 8 * 1024 * 1024;
+
+/// How much earlier than needed seeks are tried when they lead too far.
+const EARLIER_NS: [i64; 3] = [0, 6_000_000_000, 20_000_000_000];
+
+/// Longest description of a fragment that is read for its time.
+const MAX_FRAGMENT_HEADER: usize = 1024 * 1024;
 
 /// A seek that lands later than this after its target has failed.
 const SEEK_TOLERANCE_NS: i64 = 1_000_000_000;
@@ -44,8 +60,7 @@ impl Session<'_> {
         self.passed = None;
         self.bad_reads = 0;
         self.rebase_ns = None;
-        let target_ns = i64::try_from(target.as_nanos()).unwrap_or(i64::MAX);
-        let before_ns = nanos_of(self.position);
+        let target_ns = duration_ns(target);
         self.discard_until_ns = Some(target_ns);
         self.position = samples_of(target_ns);
         if self.length.is_some_and(|length| target >= length) {
@@ -54,7 +69,14 @@ impl Session<'_> {
         if let Some(piece) = self.link.piece_at(target.saturating_sub(PIECE_PREROLL)) {
             return self.go_to_piece(piece);
         }
-        if self.reader_is_lost || self.seek_in_container(before_ns, target_ns).is_none() {
+        if self.link.offer() == Offer::Length {
+            // Opened without a look at the end of the file, where the index may be.
+            self.link.set_offer(Offer::Everything);
+            self.rewind()?;
+        }
+        let jumped = self.jump_by_index(target_ns)?
+            || (!self.reader_is_lost && self.seek_in_container(target_ns).is_some());
+        if !jumped {
             self.rewind()?;
         }
         self.decoder.reset();
@@ -69,13 +91,15 @@ impl Session<'_> {
                 cause: error.to_string(),
             })
         })?;
-        self.rewind()?;
-        self.rebase_ns = Some(i64::try_from(piece.start.as_nanos()).unwrap_or(i64::MAX));
+        self.reopen()?;
+        self.decoder.reset();
+        self.shift_ns = 0;
+        self.rebase_ns = Some(duration_ns(piece.start));
         Ok(())
     }
 
     /// Seeks with the container's own means; `None` when that failed and the file has to be read from its start.
-    fn seek_in_container(&mut self, before_ns: i64, target_ns: i64) -> Option<()> {
+    fn seek_in_container(&mut self, target_ns: i64) -> Option<()> {
         // The reader never comes back from a seek among several streams.
         if self.container == Container::Ogg && self.reader.tracks().len() > 1 {
             return None;
@@ -84,24 +108,40 @@ impl Session<'_> {
             Some(_) => OPUS_PREROLL_NS,
             None if self.selected.parameters.codec == CODEC_ID_AAC => AAC_PREROLL_NS,
             None if self.selected.parameters.codec == CODEC_ID_VORBIS => VORBIS_PREROLL_NS,
+            None if self.selected.parameters.codec == CODEC_ID_MP3 && self.container != Container::Mp3 => {
+                MP3_PREROLL_NS
+            }
+            None if self.container == Container::Matroska => MATROSKA_PREROLL_NS,
             None => 0,
         };
         let seek_ns = target_ns
-            .saturating_add(self.pre_skip_ns())
+            .saturating_add(self.origin_ns)
             .saturating_sub(preroll_ns)
             .max(0);
+        // Some files' indexes lead behind the target; earlier entries are then tried.
+        EARLIER_NS
+            .iter()
+            .find_map(|earlier_ns| {
+                let landed_ns = self.seek_reader((seek_ns - earlier_ns).max(0))?;
+                (landed_ns <= target_ns || seek_ns <= *earlier_ns).then_some(landed_ns)
+            })
+            // Readers without an index do not go back, whatever they were asked for.
+            .filter(|&landed_ns| landed_ns <= target_ns.saturating_add(SEEK_TOLERANCE_NS))
+            .map(drop)
+    }
+
+    /// Lets the container's reader seek to a container time; gives the source time it found, `None` when it failed.
+    fn seek_reader(&mut self, container_ns: i64) -> Option<i64> {
         let to = SeekTo::Time {
-            time: Time::from_nanos(seek_ns),
+            time: Time::from_nanos(container_ns),
             track_id: Some(self.selected.track.id),
         };
-        match self.reader.seek(self.seek_mode(before_ns, seek_ns), to) {
+        match self.reader.seek(SeekMode::Accurate, to) {
             Ok(landed) => {
                 // Errors on the way that the reader got over are no reason to fail later.
                 let _ = self.link.take_error();
                 let base = self.selected.track.time_base?;
-                let landed_ns = time_ns(base.calc_time_saturating(landed.actual_ts)) - self.pre_skip_ns();
-                // Readers without an index do not go back, whatever they were asked for.
-                (landed_ns <= target_ns.saturating_add(SEEK_TOLERANCE_NS)).then_some(())
+                Some(time_ns(base.calc_time_saturating(landed.actual_ts)).saturating_sub(self.origin_ns))
             }
             Err(error) => {
                 let expected = matches!(
@@ -116,24 +156,74 @@ impl Session<'_> {
         }
     }
 
-    /// MP3 readers count every frame up to the target when they seek exactly.
-    fn seek_mode(&self, before_ns: i64, seek_ns: i64) -> SeekMode {
-        let (Container::Mp3, Some(length), Some(bytes)) = (self.container, self.length, self.link.byte_len())
-        else {
-            return SeekMode::Accurate;
+    /// Jumps by what the start of the file told; `false` when that does not lead there.
+    fn jump_by_index(&mut self, target_ns: i64) -> Result<bool, Stop> {
+        let Some((head, byte, landing_ns)) = self.landing(target_ns) else {
+            return Ok(false);
         };
-        let from_ns = if before_ns <= seek_ns { before_ns } else { 0 };
-        let share =
-            u128::from((seek_ns - from_ns).unsigned_abs()) * u128::from(bytes) / length.as_nanos().max(1);
-        if share > u128::from(MP3_EXACT_SEEK_BYTES) {
-            SeekMode::Coarse
-        } else {
-            SeekMode::Accurate
+        self.link.splice(head, byte);
+        self.reopen()?;
+        self.rebase_ns = Some(landing_ns);
+        Ok(true)
+    }
+
+    /// What to read to get to the target: bytes to put in front, a position in the file, and the source time there.
+    fn landing(&mut self, target_ns: i64) -> Option<(Vec<u8>, u64, i64)> {
+        match &self.index {
+            Index::None => None,
+            Index::Mp3(index) => {
+                let target = Duration::from_nanos(u64::try_from(target_ns).ok()?);
+                let landing = index.landing(target)?;
+                if landing.byte >= self.link.file_len()? {
+                    return None;
+                }
+                let mut is_exact = landing.is_exact;
+                if is_exact {
+                    self.reader_is_lost = true;
+                    self.link.splice(Vec::new(), 0);
+                    let there = self.link.bytes_at(landing.frame_at.saturating_sub(1), 8).ok()?;
+                    is_exact = index.confirms(&there);
+                }
+                // Counting the frames of a moderate distance is exact whatever the bitrate does.
+                (is_exact || landing.byte > MP3_EXACT_SEEK_BYTES)
+                    .then(|| (Vec::new(), landing.byte, duration_ns(landing.time)))
+            }
+            Index::Mp4(fragments) => {
+                let origin_ns = self.origin_ns;
+                let wanted_ns = target_ns.saturating_add(origin_ns).saturating_sub(AAC_PREROLL_NS);
+                let wanted = Duration::from_nanos(u64::try_from(wanted_ns).unwrap_or(0));
+                let (time, byte) = fragments.at(wanted)?;
+                self.reader_is_lost = true;
+                self.link.splice(Vec::new(), 0);
+                let start = self.link.bytes_at(byte, 8).ok()?;
+                let length = fragment_header(&start).filter(|&length| length <= MAX_FRAGMENT_HEADER)?;
+                let fragment = self.link.bytes_at(byte + 8, length).ok()?;
+                let track = &self.selected.track;
+                let exact = decode_time(&fragment, track.id)
+                    .zip(track.time_base)
+                    .map(|(ticks, base)| time_ns(base.calc_duration_saturating(Ticks::new(ticks))));
+                let landing_ns = exact
+                    .unwrap_or_else(|| duration_ns(time))
+                    .saturating_sub(origin_ns);
+                (landing_ns <= target_ns.saturating_add(SEEK_TOLERANCE_NS))
+                    .then(|| (fragments.header.clone(), byte, landing_ns))
+            }
         }
     }
 
     /// Opens the container again at its first byte.
     fn rewind(&mut self) -> Result<(), Stop> {
+        self.link.splice(Vec::new(), 0);
+        self.reopen()?;
+        self.rebase_ns = None;
+        if !self.link.is_in_pieces() {
+            self.length = container::length(self.reader.as_ref(), &self.selected).or(self.length);
+        }
+        Ok(())
+    }
+
+    /// Opens the container at what is now the first byte of the input.
+    fn reopen(&mut self) -> Result<(), Stop> {
         // Errors of the failed seek are behind us; if they persist, opening fails with them.
         let _ = self.link.take_error();
         let _ = self.link.take_abandoned();
@@ -155,9 +245,7 @@ impl Session<'_> {
         };
         self.reader = reader;
         self.reader_is_lost = false;
-        self.next_chain()?;
-        self.rebase_ns = None;
-        Ok(())
+        self.next_chain()
     }
 }
 
@@ -169,13 +257,13 @@ pub(super) fn open_reader<'a>(
     let open = || {
         let stream = link.stream().map_err(|error| error.to_string())?;
         container
-            .open(stream)
+            .open(stream, Id3::Skip)
             .map_err(|error| link.take_error().unwrap_or_else(|| error.to_string()))
     };
     let mut opened = open();
     if opened.is_err() && container == Container::Matroska && link.is_seekable() {
         // A file cut short still lists elements behind its end; read in sequence it plays.
-        link.hide_seeking();
+        link.set_offer(Offer::Nothing);
         opened = open();
     }
     opened.map_err(|cause| AudioError::Decode { cause })

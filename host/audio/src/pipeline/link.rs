@@ -10,7 +10,8 @@ use parking_lot::Mutex;
 use symphonia::core::io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions};
 
 use super::{Control, Turn};
-use crate::input::HeadInput;
+use crate::input::{HeadInput, Offer};
+use crate::recording::Recording;
 use crate::{AudioError, MediaInput, MediaPiece};
 
 /// Input bytes after which a pipeline that makes no audio gives the thread to the others.
@@ -121,13 +122,49 @@ impl<'y> Link<'y> {
         self.input.lock().restart_at(offset)
     }
 
-    pub(super) fn byte_len(&self) -> Option<u64> {
-        self.input.lock().byte_len()
+    /// Bytes of the whole file, whatever is spliced.
+    pub(super) fn file_len(&self) -> Option<u64> {
+        self.input.lock().file_len()
     }
 
-    /// From now on container readers are told that the input cannot seek; see [`HeadInput::hide_seeking`].
-    pub(super) fn hide_seeking(&self) {
-        self.input.lock().hide_seeking();
+    /// Sets what container readers are told about the input from now on.
+    pub(super) fn set_offer(&self, offer: Offer) {
+        self.input.lock().set_offer(offer);
+    }
+
+    /// What container readers are told about the input.
+    pub(super) fn offer(&self) -> Offer {
+        self.input.lock().offer()
+    }
+
+    /// From now on keeps a copy of everything that is read from position `from` on.
+    pub(super) fn start_recording(&self, from: u64) {
+        self.input.lock().start_recording(from);
+    }
+
+    /// Ends the recording and hands it out.
+    pub(super) fn take_recording(&self) -> Recording {
+        self.input.lock().take_recording().unwrap_or_default()
+    }
+
+    /// See [`HeadInput::splice`].
+    pub(super) fn splice(&self, head: Vec<u8>, position: u64) {
+        self.input.lock().splice(head, position);
+    }
+
+    /// Up to `count` bytes of the input from `position` on, fewer at its end.
+    pub(super) fn bytes_at(&self, position: u64, count: usize) -> io::Result<Vec<u8>> {
+        self.seek(SeekFrom::Start(position))?;
+        let mut bytes = vec![0; count];
+        let mut have = 0;
+        while have < count {
+            match self.read(&mut bytes[have..])? {
+                0 => break,
+                read => have += read,
+            }
+        }
+        bytes.truncate(have);
+        Ok(bytes)
     }
 
     pub(super) fn set_budget(&self, bytes: Option<u64>) {

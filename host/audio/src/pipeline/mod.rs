@@ -1,6 +1,7 @@
 //! One playing track: what its handle shares with its worker, and the coroutine that produces its frames.
 
 mod clock;
+mod extent;
 mod jump;
 mod link;
 mod pcm;
@@ -159,7 +160,7 @@ pub(crate) fn play(yielder: &Yielder<(), Turn>, part: Part, settings: Settings) 
         frames,
     } = part;
     let link = link::Link::new(yielder, input, Arc::clone(&control));
-    match session::Session::open(&link, &hint, frames, settings) {
+    match session::Session::open(&link, &hint, frames, settings, start) {
         Ok(session) => session.run(start),
         Err(error) => error,
     }

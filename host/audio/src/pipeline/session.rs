@@ -6,16 +6,19 @@ use std::time::Duration;
 use symphonia::core::errors::Error as MediaError;
 use symphonia::core::formats::FormatReader;
 use symphonia::core::packet::Packet;
+use symphonia::core::units::Duration as Ticks;
 
 use super::clock::{frames_of, nanos_of, position_of, samples_of, time_ns};
+use super::extent::{Extent, Index};
 use super::jump::open_reader;
 use super::link::Link;
 use super::pcm::PcmPath;
 use super::{Settings, Turn};
 use crate::container::{self, Container, OPEN_BUDGET_BYTES, Selected};
 use crate::decode::{DecodeProblem, PacketDecoder, opus_head};
+use crate::input::Offer;
 use crate::opus_packet::{OpusHead, layout, packet_samples};
-use crate::probe::{HEAD_BYTES, Kind, detect};
+use crate::probe::{HEAD_BYTES, Kind, detect, id3_length};
 use crate::queue::{FrameProducer, MAX_PACKET};
 use crate::{AudioError, FRAME_SAMPLES, MediaHint, PipelineEvent};
 
@@ -33,6 +36,9 @@ const PACKETS_PER_TURN: u32 = 8;
 
 /// While reading towards a position, packets that end this long before it are not even decoded.
 const DECODE_AHEAD_NS: i64 = 500_000_000;
+
+/// Most silence an MP3 encoder says it has added at the end: 4095 samples, here at 8 kHz.
+const MAX_PADDING_NS: i64 = 512_000_000;
 
 /// Passed-through packets kept to warm up the decoder when a filter is switched on: 80 ms.
 const WARM_UP_PACKETS: usize = 4;
@@ -59,6 +65,11 @@ pub(super) struct Session<'a> {
     pub(super) opus: Option<OpusHead>,
     pub(super) decoder: PacketDecoder,
     pub(super) length: Option<Duration>,
+    pub(super) index: Index,
+    /// Container time of the first sample to be heard; what comes before primes the decoder.
+    pub(super) origin_ns: i64,
+    /// Source time behind the last sample to be heard, when the container tells.
+    end_ns: Option<i64>,
     pub(super) pcm: PcmPath,
     frames: FrameProducer,
     decoded: Vec<f32>,
@@ -87,22 +98,36 @@ impl<'a> Session<'a> {
         hint: &MediaHint,
         frames: FrameProducer,
         settings: Settings,
+        start: Duration,
     ) -> Result<Self, AudioError> {
         link.set_budget(Some(OPEN_BUDGET_BYTES));
-        let container = match detect(&link.head(HEAD_BYTES)?, hint) {
+        let head = link.head(HEAD_BYTES)?;
+        let tag_bytes = id3_length(&head);
+        let container = match detect(&head, hint) {
             Some(Kind::Container(container)) => container,
             Some(Kind::Playlist(_)) => return Err(AudioError::NotSupportedYet { what: "Playlist" }),
             None => return Err(AudioError::UnknownFormat { cause: String::new() }),
         };
+        link.set_offer(match container {
+            // The estimate its reader makes of a length it does not know would cut the end of the audio.
+            Container::Mp3 => Offer::Nothing,
+            // Their readers would look through the file before the first packet.
+            Container::Ogg | Container::Matroska | Container::Adts if start.is_zero() => Offer::Length,
+            _ => Offer::Everything,
+        });
+        if matches!(container, Container::Mp3 | Container::Mp4) {
+            link.start_recording(tag_bytes);
+        }
         let reader = open_reader(link, container)?;
         let selected = container::select_track(reader.tracks())
             .ok_or_else(|| container.nothing_playable(container::describe_tracks(reader.tracks())))?;
         let decoder = PacketDecoder::new(&selected).map_err(|cause| container.nothing_playable(cause))?;
-        let length = if link.is_in_pieces() {
-            None
-        } else {
-            container::length(reader.as_ref(), &selected)
-        };
+        let recording = link.take_recording();
+        if matches!(container, Container::Mp3 | Container::Adts) {
+            link.set_offer(Offer::Everything);
+        }
+        let extent = Extent::of(container, reader.as_ref(), &selected, link, &recording, tag_bytes);
+        drop(recording);
         // Errors the reader got over are no reason to fail later.
         let _ = link.take_error();
         let filters = link.control().filters.load_full();
@@ -113,7 +138,10 @@ impl<'a> Session<'a> {
             opus: selected.is_opus().then(|| opus_head(&selected)),
             selected,
             decoder,
-            length,
+            length: extent.length,
+            index: extent.index,
+            origin_ns: extent.origin_ns,
+            end_ns: extent.end_ns,
             pcm: PcmPath::new(settings, filters),
             frames,
             decoded: Vec::new(),
@@ -213,7 +241,11 @@ impl<'a> Session<'a> {
     fn next_packet(&mut self) -> Result<Option<Packet>, Stop> {
         self.link.set_budget(Some(PACKET_BUDGET_BYTES));
         match self.reader.next_packet() {
-            Ok(Some(packet)) => {
+            Ok(Some(mut packet)) => {
+                if self.container == Container::Mp3 {
+                    // Cut by `end_ns`, which also holds after a jump.
+                    packet.trim_end = Ticks::ZERO;
+                }
                 self.bad_reads = 0;
                 self.link.made_progress();
                 Ok((packet.track_id == self.selected.track.id).then_some(packet))
@@ -258,6 +290,10 @@ impl<'a> Session<'a> {
             PacketDecoder::new(&selected).map_err(|cause| Stop::Failed(AudioError::Decode { cause }))?;
         self.opus = selected.is_opus().then(|| opus_head(&selected));
         self.selected = selected;
+        if self.container == Container::Ogg {
+            let pre_skip = self.opus.as_ref().map_or(0, |head| head.pre_skip);
+            self.origin_ns = nanos_of(u64::from(pre_skip));
+        }
         self.rebase_ns = Some(nanos_of(self.position));
         Ok(())
     }
@@ -279,6 +315,16 @@ impl<'a> Session<'a> {
                 return Ok(());
             }
         }
+        match self.end_ns {
+            // More audio than padding can be: the header was about another file, or about the first of several.
+            Some(end_ns)
+                if self.container == Container::Mp3 && start_ns > end_ns.saturating_add(MAX_PADDING_NS) =>
+            {
+                self.end_ns = None;
+            }
+            Some(end_ns) if start_ns >= end_ns => return Ok(()),
+            _ => {}
+        }
         self.take_settings();
         if self.passes_through() && self.is_whole_frames(&packet.data) {
             self.pass(packet, start_ns)
@@ -292,7 +338,7 @@ impl<'a> Session<'a> {
         let Some(base) = self.selected.track.time_base else {
             return nanos_of(self.position);
         };
-        let pts_ns = time_ns(base.calc_time_saturating(packet.pts)).saturating_sub(self.pre_skip_ns());
+        let pts_ns = time_ns(base.calc_time_saturating(packet.pts)).saturating_sub(self.origin_ns);
         // Decoders that cut encoder delay themselves return audio from behind it.
         let cut_ns = time_ns(base.calc_duration_saturating(packet.trim_start));
         let raw_ns = pts_ns.saturating_add(if self.opus.is_some() { 0 } else { cut_ns });
@@ -306,14 +352,6 @@ impl<'a> Session<'a> {
             self.shift_ns = -raw_ns;
         }
         raw_ns.saturating_add(self.shift_ns)
-    }
-
-    /// Ogg counts the priming samples of Opus in its times; other containers do not.
-    pub(super) fn pre_skip_ns(&self) -> i64 {
-        match &self.opus {
-            Some(head) if self.container == Container::Ogg => nanos_of(u64::from(head.pre_skip)),
-            _ => 0,
-        }
     }
 
     fn packet_ns(&self, packet: &Packet) -> i64 {
@@ -404,7 +442,7 @@ impl<'a> Session<'a> {
             if let Ok(rate_hz) = self.decoder.decode(next, &mut self.decoded) {
                 self.pcm.push(&self.decoded, rate_hz).map_err(Stop::Failed)?;
             }
-            if self.pcm.prepare() {
+            while self.pcm.prepare() {
                 self.emit_one()?;
             }
         }
@@ -421,6 +459,7 @@ impl<'a> Session<'a> {
                 // Only the decoder's state matters; a damaged packet was the source's.
                 let _ = self.decoder.decode(earlier, &mut self.decoded);
             }
+            self.pcm.continue_from(&self.decoded);
         }
         self.decoded.clear();
         let rate_hz = match self.decoder.decode(packet, &mut self.decoded) {
@@ -436,6 +475,12 @@ impl<'a> Session<'a> {
         };
         self.bad_packets = 0;
         self.ever_decoded = true;
+        let delay_ns = u64::from(self.decoder.delay()) * 1_000_000_000 / u64::from(rate_hz.max(1));
+        let start_ns = start_ns.saturating_sub_unsigned(delay_ns);
+        if let Some(end_ns) = self.end_ns {
+            let left = frames_of(end_ns.saturating_sub(start_ns), rate_hz);
+            self.decoded.truncate(left.saturating_mul(crate::CHANNELS));
+        }
         let mut skip = 0;
         if let Some(until) = self.discard_until_ns {
             let frames = self.decoded.len() / crate::CHANNELS;

@@ -24,7 +24,7 @@ pub(crate) enum Kind {
 /// One recogniser. The order of [`ORDER`] decides between several that match.
 type Recogniser = (Kind, fn(&[u8]) -> bool);
 
-const ORDER: [Recogniser; 11] = [
+const ORDER: [Recogniser; 13] = [
     (Kind::Container(Container::Wav), is_wav),
     (Kind::Container(Container::Matroska), |head| {
         head.starts_with(b"\x1a\x45\xdf\xa3")
@@ -38,6 +38,9 @@ const ORDER: [Recogniser; 11] = [
     (Kind::Container(Container::Mp3), is_mp3),
     (Kind::Container(Container::Adts), is_adts),
     (Kind::Container(Container::MpegTs), is_mpeg_ts),
+    // The Java server does not know these.
+    (Kind::Container(Container::Aiff), is_aiff),
+    (Kind::Container(Container::Caf), |head| head.starts_with(b"caff")),
 ];
 
 /// Recognises `head`, the first [`HEAD_BYTES`] of a medium or all of a shorter one. Recognisers whose hints match
@@ -77,6 +80,10 @@ fn hint_matches(kind: Kind, hint: &MediaHint) -> bool {
 
 fn is_wav(head: &[u8]) -> bool {
     head.starts_with(b"RIFF") && head.get(8..12) == Some(b"WAVE")
+}
+
+fn is_aiff(head: &[u8]) -> bool {
+    head.starts_with(b"FORM") && matches!(head.get(8..12), Some(b"AIFF" | b"AIFC"))
 }
 
 fn is_mp4(head: &[u8]) -> bool {

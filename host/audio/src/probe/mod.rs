@@ -17,9 +17,10 @@ use symphonia::core::formats::FormatReader;
 use symphonia::core::io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions};
 
 pub(crate) use detect::{HEAD_BYTES, Kind, detect};
+pub(crate) use mpeg::{MpegHeader, id3_length, mpeg_header};
 
-use crate::container::{self, Container, OPEN_BUDGET_BYTES, Selected};
-use crate::input::HeadInput;
+use crate::container::{self, Container, Id3, OPEN_BUDGET_BYTES, Selected};
+use crate::input::{HeadInput, Offer};
 use crate::{AudioError, MediaHint, MediaInput, mpeg_ts};
 
 /// Bytes of a text playlist that are looked at.
@@ -151,13 +152,17 @@ impl MediaSource for BlockingSource {
 
 fn probe_container(container: Container, mut input: HeadInput) -> Result<Probed, AudioError> {
     input.set_budget(Some(OPEN_BUDGET_BYTES));
+    if container == Container::Mp3 {
+        // Its reader's estimate looks at a few frames; `estimate_length` looks at more.
+        input.set_offer(Offer::Nothing);
+    }
     let may_try_again = container == Container::Matroska && input.is_seekable();
     let probing = Arc::new(Mutex::new(Probing { input, error: None }));
     let mut outcome = open_and_read(container, &probing);
     if may_try_again && matches!(outcome, Err(AudioError::UnknownFormat { .. })) {
         // A file cut short still lists elements behind its end; read in sequence it plays.
         let mut again = probing.lock();
-        again.input.hide_seeking();
+        again.input.set_offer(Offer::Nothing);
         let rewound = again.input.seek(SeekFrom::Start(0)).is_ok();
         drop(again);
         if rewound {
@@ -204,10 +209,8 @@ fn read_container(
         )
     };
     let source = Box::new(BlockingSource(Arc::clone(probing)));
-    let mut reader = container.open(MediaSourceStream::new(
-        source,
-        MediaSourceStreamOptions::default(),
-    ))?;
+    let stream = MediaSourceStream::new(source, MediaSourceStreamOptions::default());
+    let mut reader = container.open(stream, Id3::Read)?;
     let Some(selected) = container::select_track(reader.tracks()) else {
         return Ok(Err(
             container.nothing_playable(container::describe_tracks(reader.tracks()))

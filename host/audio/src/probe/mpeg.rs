@@ -10,24 +10,94 @@ const LAYER3_KBITS: [[u32; 15]; 2] = [
 /// Sample rates of MPEG-1 in Hz by index; MPEG-2 halves them and MPEG-2.5 quarters them.
 const MPEG1_RATES_HZ: [u32; 3] = [44_100, 48_000, 32_000];
 
-/// Length in bytes of the layer III frame that starts with `header`, header included.
-pub(super) fn layer3_frame_length(header: &[u8]) -> Option<usize> {
-    let &[sync, version_layer, rates, mode, ..] = header else {
+/// The header of a layer III frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MpegHeader {
+    rate_hz: u32,
+    bits_per_second: u32,
+    /// 1152, or 576 for MPEG-2 and 2.5.
+    samples: u32,
+    padding: u32,
+    is_mono: bool,
+    is_mpeg1: bool,
+}
+
+impl MpegHeader {
+    /// Sample rate in Hz.
+    pub(crate) fn rate_hz(&self) -> u32 {
+        self.rate_hz
+    }
+
+    /// Bits per second.
+    pub(crate) fn bitrate(&self) -> u32 {
+        self.bits_per_second
+    }
+
+    /// Samples per channel of one frame.
+    pub(crate) fn samples(&self) -> u64 {
+        u64::from(self.samples)
+    }
+
+    /// Bytes of this frame, header included.
+    pub(crate) fn frame_bytes(&self) -> usize {
+        (self.samples / 8 * self.bits_per_second / self.rate_hz + self.padding) as usize
+    }
+
+    /// Bytes of a frame at this bitrate on average.
+    pub(crate) fn mean_frame_bytes(&self) -> f64 {
+        f64::from(self.samples) / 8.0 * f64::from(self.bits_per_second) / f64::from(self.rate_hz)
+    }
+
+    /// Bytes between the header and the audio, where encoders put headers for the whole file.
+    pub(crate) fn side_info_bytes(&self) -> usize {
+        match (self.is_mpeg1, self.is_mono) {
+            (true, false) => 32,
+            (true, true) | (false, false) => 17,
+            (false, true) => 9,
+        }
+    }
+
+    /// Whether frames with these two headers can be of one stream.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        (self.rate_hz, self.samples, self.is_mono) == (other.rate_hz, other.samples, other.is_mono)
+    }
+
+    /// How long `samples` are.
+    pub(crate) fn duration(&self, samples: u64) -> std::time::Duration {
+        let nanos = u128::from(samples) * 1_000_000_000 / u128::from(self.rate_hz);
+        std::time::Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+}
+
+/// Parses the layer III header that `data` starts with.
+pub(crate) fn mpeg_header(data: &[u8]) -> Option<MpegHeader> {
+    let &[sync, version_layer, rates, mode, ..] = data else {
         return None;
     };
     if sync != 0xff || version_layer & 0xe6 != 0xe2 || mode & 3 == 2 {
         return None;
     }
-    let (table, rate_divisor, samples_per_8_bits) = match (version_layer >> 3) & 3 {
-        0 => (1, 4, 72),
-        2 => (1, 2, 72),
-        3 => (0, 1, 144),
+    let (table, rate_divisor, samples) = match (version_layer >> 3) & 3 {
+        0 => (1, 4, 576),
+        2 => (1, 2, 576),
+        3 => (0, 1, 1_152),
         _ => return None,
     };
     let kbits = *LAYER3_KBITS[table].get(usize::from(rates >> 4))?;
-    let rate = MPEG1_RATES_HZ.get(usize::from(rates >> 2 & 3))? / rate_divisor;
-    let padding = u32::from(rates >> 1 & 1);
-    (kbits > 0).then(|| (samples_per_8_bits * kbits * 1000 / rate + padding) as usize)
+    let rate_hz = MPEG1_RATES_HZ.get(usize::from(rates >> 2 & 3))? / rate_divisor;
+    (kbits > 0).then_some(MpegHeader {
+        rate_hz,
+        bits_per_second: kbits * 1_000,
+        samples,
+        padding: u32::from(rates >> 1 & 1),
+        is_mono: mode >> 6 == 3,
+        is_mpeg1: table == 0,
+    })
+}
+
+/// Length in bytes of the layer III frame that starts with `header`, header included.
+pub(super) fn layer3_frame_length(header: &[u8]) -> Option<usize> {
+    mpeg_header(header).map(|header| header.frame_bytes())
 }
 
 /// Length in bytes of the ADTS frame that starts with `header`, header included (ISO/IEC 13818-7, 6.2).
@@ -59,7 +129,7 @@ pub(super) fn find_frame(head: &[u8], window: usize, length: fn(&[u8]) -> Option
 }
 
 /// Length in bytes of the ID3v2 tag at the start of `head`, 0 without one (ID3v2.4, section 3.1).
-pub(super) fn id3_length(head: &[u8]) -> u64 {
+pub(crate) fn id3_length(head: &[u8]) -> u64 {
     const HEADER: u64 = 10;
     match head {
         &[b'I', b'D', b'3', _, _, flags, a, b, c, d, ..] => {

@@ -3,10 +3,11 @@
 
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use fdk_aac::enc::{AudioObjectType, BitRate, ChannelMode, Encoder, EncoderParams, Transport};
 use lavalink_audio::{
     Engine, EngineConfig, FrameConsumer, MAX_PACKET, MediaHint, MediaInput, Pipeline, PipelineEvent,
     PipelineSpec, Popped, ResamplingQuality,
@@ -42,6 +43,158 @@ pub fn encode(graph: &str, name: &str, arguments: &[&str]) -> Vec<u8> {
         String::from_utf8_lossy(&output.stderr)
     );
     std::fs::read(path).expect("ffmpeg wrote the file")
+}
+
+/// Extended AAC, 440 Hz on the left and 1000 Hz on the right at a quarter of full scale, as ADTS.
+pub fn encode_he_aac(seconds: f32, rate: u32, kind: AudioObjectType, bits_per_second: u32) -> Vec<u8> {
+    let tone = |n: usize, hertz: f32| {
+        let phase = n as f32 / rate as f32 * hertz * std::f32::consts::TAU;
+        (phase.sin() * 8_192.0) as i16
+    };
+    let pcm: Vec<i16> = (0..(seconds * rate as f32) as usize)
+        .flat_map(|n| [tone(n, 440.0), tone(n, 1_000.0)])
+        .collect();
+    encode_pcm_aac(&pcm, rate, kind, bits_per_second)
+}
+
+/// Interleaved stereo as AAC in ADTS, made with the FDK encoder.
+pub fn encode_pcm_aac(pcm: &[i16], rate: u32, kind: AudioObjectType, bits_per_second: u32) -> Vec<u8> {
+    let encoder = Encoder::new(EncoderParams {
+        bit_rate: BitRate::Cbr(bits_per_second),
+        sample_rate: rate,
+        transport: Transport::Adts,
+        channels: ChannelMode::Stereo,
+        audio_object_type: kind,
+    })
+    .expect("a supported configuration");
+    let frame = encoder.info().expect("a set-up encoder").frameLength as usize * 2;
+    let mut file = Vec::new();
+    let mut packet = [0; 8_192];
+    // The encoder gives its last audio only for more input.
+    let pcm = [pcm, &vec![0; frame * 3]].concat();
+    for chunk in pcm.chunks_exact(frame) {
+        let made = encoder.encode(chunk, &mut packet).expect("valid input");
+        file.extend_from_slice(&packet[..made.output_size]);
+    }
+    file
+}
+
+/// Energy of 32768 samples at 48 kHz between two frequencies in Hz.
+pub fn band_energy(samples: &[f32], low_hz: f32, high_hz: f32) -> f32 {
+    let bins = spectrum(samples);
+    let bin = |hertz: f32| (hertz * bins.len() as f32 / 48_000.0) as usize;
+    bins[bin(low_hz)..bin(high_hz)]
+        .iter()
+        .map(|value| value.norm_sqr())
+        .sum()
+}
+
+/// Windowed spectrum of the first 32768 samples.
+fn spectrum(samples: &[f32]) -> Vec<rustfft::num_complex::Complex<f32>> {
+    const SIZE: usize = 32_768;
+    assert!(
+        samples.len() >= SIZE,
+        "too short to analyse: {} samples",
+        samples.len()
+    );
+    let mut bins: Vec<_> = samples[..SIZE]
+        .iter()
+        .enumerate()
+        .map(|(n, &s)| {
+            let window = 0.5 - 0.5 * (n as f32 * std::f32::consts::TAU / SIZE as f32).cos();
+            rustfft::num_complex::Complex::new(s * window, 0.0)
+        })
+        .collect();
+    rustfft::FftPlanner::new()
+        .plan_fft_forward(SIZE)
+        .process(&mut bins);
+    bins
+}
+
+/// Puts the audio of a file into another container without coding it again.
+pub fn remux(bytes: &[u8], from: &str, to: &str, arguments: &[&str]) -> Vec<u8> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (source, target) = (folder.path().join(from), folder.path().join(to));
+    std::fs::write(&source, bytes).expect("the folder is writable");
+    let output = Command::new("ffmpeg")
+        .args(["-v", "error", "-nostdin", "-i"])
+        .arg(&source)
+        .args(["-c", "copy"])
+        .args(arguments)
+        .arg(&target)
+        .output()
+        .expect("these tests need the ffmpeg program in PATH");
+    assert!(
+        output.status.success(),
+        "ffmpeg failed for {to}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    std::fs::read(target).expect("ffmpeg wrote the file")
+}
+
+/// What an input was asked for, in the terms of a connection: a jump is a new request for a range.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Requests, the first included.
+    pub ranges: usize,
+    /// Bytes read.
+    pub bytes: u64,
+}
+
+/// An input that counts its traffic.
+pub struct Metered {
+    inner: Box<dyn MediaInput>,
+    position: u64,
+    reached: u64,
+    traffic: Arc<Mutex<Traffic>>,
+}
+
+impl Metered {
+    pub fn boxed(bytes: &[u8]) -> (Box<dyn MediaInput>, Arc<Mutex<Traffic>>) {
+        let traffic = Arc::new(Mutex::new(Traffic { ranges: 1, bytes: 0 }));
+        let input = Self {
+            inner: TestInput::boxed(bytes, Manner::PLAIN),
+            position: 0,
+            reached: 0,
+            traffic: Arc::clone(&traffic),
+        };
+        (Box::new(input), traffic)
+    }
+}
+
+impl Read for Metered {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        // What the reader of a connection keeps behind its position.
+        const KEPT: u64 = 64 * 1024;
+        // It gives no more at once than has come in.
+        let most = buf.len().min(16 * 1024);
+        let count = self.inner.read(&mut buf[..most])?;
+        let mut traffic = self.traffic.lock().expect("no test panics with it");
+        if self.position > self.reached || self.position + KEPT < self.reached {
+            traffic.ranges += 1;
+        }
+        traffic.bytes += count as u64;
+        self.position += count as u64;
+        self.reached = self.position;
+        Ok(count)
+    }
+}
+
+impl Seek for Metered {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.position = self.inner.seek(to)?;
+        Ok(self.position)
+    }
+}
+
+impl MediaInput for Metered {
+    fn byte_len(&self) -> Option<u64> {
+        self.inner.byte_len()
+    }
+
+    fn is_seekable(&self) -> bool {
+        self.inner.is_seekable()
+    }
 }
 
 /// How a test input behaves.
@@ -193,9 +346,13 @@ pub struct Frame {
 }
 
 pub fn start(engine: &Engine, bytes: &[u8], wish: Wish) -> Playing {
+    start_input(engine, TestInput::boxed(bytes, wish.manner), wish)
+}
+
+pub fn start_input(engine: &Engine, input: Box<dyn MediaInput>, wish: Wish) -> Playing {
     let (sender, events) = channel();
     let (pipeline, frames) = engine.start(PipelineSpec {
-        input: TestInput::boxed(bytes, wish.manner),
+        input,
         hint: MediaHint::default(),
         start: wish.start,
         volume: wish.volume,
@@ -279,24 +436,9 @@ pub fn decode(frames: &[Frame]) -> [Vec<f32>; 2] {
 
 /// Strongest frequency in Hz and its amplitude (1.0 = full scale), from 32768 samples at 48 kHz.
 pub fn tone(samples: &[f32]) -> (f32, f32) {
-    const SIZE: usize = 32_768;
-    assert!(
-        samples.len() >= SIZE,
-        "too short to analyse: {} samples",
-        samples.len()
-    );
-    let mut bins: Vec<_> = samples[..SIZE]
-        .iter()
-        .enumerate()
-        .map(|(n, &s)| {
-            let window = 0.5 - 0.5 * (n as f32 * std::f32::consts::TAU / SIZE as f32).cos();
-            rustfft::num_complex::Complex::new(s * window, 0.0)
-        })
-        .collect();
-    rustfft::FftPlanner::new()
-        .plan_fft_forward(SIZE)
-        .process(&mut bins);
-    let (bin, _) = bins[1..SIZE / 2]
+    let bins = spectrum(samples);
+    let size = bins.len();
+    let (bin, _) = bins[1..size / 2]
         .iter()
         .enumerate()
         .map(|(n, value)| (n + 1, value.norm()))
@@ -308,8 +450,8 @@ pub fn tone(samples: &[f32]) -> (f32, f32) {
         .map(|value| value.norm_sqr())
         .sum();
     (
-        bin as f32 * 48_000.0 / SIZE as f32,
-        (energy / 1.5).sqrt() * 4.0 / SIZE as f32,
+        bin as f32 * 48_000.0 / size as f32,
+        (energy / 1.5).sqrt() * 4.0 / size as f32,
     )
 }
 
