@@ -298,7 +298,7 @@ mod tests {
             (ResamplingQuality::High, -80.0),
         ] {
             let worst = worst_product(44_100, quality);
-            println!("44.1 -> 48 kHz, {quality:?}: {worst:.1} dB");
+            eprintln!("44.1 -> 48 kHz, {quality:?}: {worst:.1} dB");
             assert!(worst < limit, "{quality:?}: a product at {worst:.1} dB");
         }
     }

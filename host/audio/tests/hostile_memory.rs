@@ -340,7 +340,7 @@ fn nothing_exceeds_its_bounds() {
             check(format!("{what} with {changes:x?}"), &mutant, mutants % 4 == 0);
         }
     }
-    println!("{mutants} mutants");
+    eprintln!("{mutants} mutants");
     assert!(
         excesses.is_empty(),
         "{} files exceed their bounds:\n{}",

@@ -50,7 +50,7 @@ fn a_tone_cut_in_two_files_joins() {
         assert_eq!(frames.len(), 102, "{name} {arguments:?}");
         let [left, _] = decode(&frames);
         let (step, at) = worst_step(&left[4_800..93_000]);
-        println!("{name} {arguments:?}: worst step {step:.4} at {}", at + 4_800);
+        eprintln!("{name} {arguments:?}: worst step {step:.4} at {}", at + 4_800);
         // Coders without loss leave the edges as they are; the others blur them. Silence between would show as 0.25.
         let limit = if ["a.wav", "a.flac", "a.m4a"].contains(&name) {
             0.01
@@ -96,7 +96,7 @@ fn switching_passthrough_is_not_heard() {
         let [left, right] = decode(&frames);
         for side in [left, right] {
             let (step, at) = worst_step(&side[9_600..560_000]);
-            println!("{name} {extra:?}: worst step {step:.4} at {}", at + 9_600);
+            eprintln!("{name} {extra:?}: worst step {step:.4} at {}", at + 9_600);
             assert!(
                 step < 0.02,
                 "{name} {extra:?}: a step of {step} at {}",
@@ -131,6 +131,6 @@ fn changing_filters_is_not_heard() {
     frames.extend(playing.rest());
     let [left, _] = decode(&frames);
     let (step, at) = worst_step(&left[9_600..370_000]);
-    println!("filters: worst step {step:.4} at {}", at + 9_600);
+    eprintln!("filters: worst step {step:.4} at {}", at + 9_600);
     assert!(step < 0.02, "a step of {step} at {}", at + 9_600);
 }

@@ -3,8 +3,8 @@
 
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use fdk_aac::enc::{AudioObjectType, BitRate, ChannelMode, Encoder, EncoderParams, Transport};
@@ -13,6 +13,7 @@ use lavalink_audio::{
     PipelineSpec, Popped, ResamplingQuality,
 };
 use lavalink_protocol::filters::Filters;
+use parking_lot::Mutex;
 
 /// Patience for anything that must happen.
 pub const DEADLINE: Duration = Duration::from_secs(60);
@@ -169,7 +170,7 @@ impl Read for Metered {
         // It gives no more at once than has come in.
         let most = buf.len().min(16 * 1024);
         let count = self.inner.read(&mut buf[..most])?;
-        let mut traffic = self.traffic.lock().expect("no test panics with it");
+        let mut traffic = self.traffic.lock();
         if self.position > self.reached || self.position + KEPT < self.reached {
             traffic.ranges += 1;
         }
