@@ -18,6 +18,9 @@ use crate::{
     node::{Node, NodeOptions},
 };
 
+/// Time between the beginnings of two rows.
+const STAGGER: Duration = Duration::from_millis(100);
+
 /// Guild of the witness.
 const WITNESS: u64 = 1;
 
@@ -107,6 +110,8 @@ impl Hall {
         for (index, (name, row)) in rows.iter().enumerate() {
             let seat = hall.clone().seat(10 + index as u64).await;
             running.push((*name, tokio::spawn(row(seat))));
+            // All at once would measure how fast a debug build makes key pairs.
+            tokio::time::sleep(STAGGER).await;
         }
         let mut outcomes = Outcomes::new();
         for (name, row) in running {
