@@ -13,7 +13,7 @@ case "${1:-}" in --media | --tests)
     ;;
 esac
 if [ "${1:-}" = --tests ]; then
-    # Client libraries run against the node; schemathesis tries what the OpenAPI document says.
+    # Client libraries run against the node; schemathesis tries what the OpenAPI document says; libdave joins calls.
     command -v node >/dev/null 2>&1 || need+=(nodejs)
     command -v npm >/dev/null 2>&1 || need+=(npm)
     # A venv needs pip's wheel, which Debian ships apart.
@@ -27,6 +27,19 @@ if [ ${#need[@]} -gt 0 ]; then
     if [ "$(id -u)" -ne 0 ]; then root=(sudo); fi
     "${root[@]}" apt-get update -qq
     DEBIAN_FRONTEND=noninteractive "${root[@]}" apt-get install -y -qq --no-install-recommends "${need[@]}" >/dev/null
+fi
+
+if [ "${1:-}" = --tests ]; then
+    # Discord's libdave in a Python environment of its own; the tests look for it there.
+    libdave="${CARGO_TARGET_DIR:-target}/libdave"
+    wanted=tests/independent/libdave/requirements.txt
+    if ! cmp -s "$wanted" "$libdave/installed.txt"; then
+        echo "setup: installing libdave into $libdave"
+        rm -rf "$libdave"
+        python3 -m venv "$libdave"
+        "$libdave/bin/pip" install --quiet --disable-pip-version-check --no-deps --requirement "$wanted"
+        cp "$wanted" "$libdave/installed.txt"
+    fi
 fi
 
 if ! command -v cargo >/dev/null 2>&1; then

@@ -2,6 +2,7 @@
 //! says about a process.
 
 pub mod connection;
+pub mod epochs;
 pub mod media;
 pub mod node;
 pub mod process;

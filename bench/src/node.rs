@@ -173,6 +173,19 @@ impl Drop for Node {
     }
 }
 
+/// The node of the build this program is part of; the release build when that has none.
+pub fn built() -> PathBuf {
+    let own = std::env::current_exe().ok();
+    let folder = own.as_deref().and_then(Path::parent);
+    // Tests lie in `deps` below the profile folder, binaries in the profile folder itself.
+    let beside = folder
+        .into_iter()
+        .chain(folder.and_then(Path::parent))
+        .map(|folder| folder.join("lavalink-rust"))
+        .find(|path| path.is_file());
+    beside.unwrap_or_else(|| PathBuf::from("target/release/lavalink-rust"))
+}
+
 fn free_port() -> Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).context("loopback has no free port")?;
     Ok(listener.local_addr()?.port())

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use fake_discord::{Config, ConnectionReport, Content, FakeDiscord};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use lavalink_bench::media::{self, Kind};
-use lavalink_bench::node::Node;
+use lavalink_bench::node::{self, Node};
 use lavalink_bench::process;
 use lavalink_bench::report::{Frames, LoadReport, Spread};
 use lavalink_bench::session::Session;
@@ -55,7 +55,7 @@ impl Options {
             kind: Kind::Mp3,
             seconds: 30,
             dave: true,
-            node: default_node(),
+            node: node::built(),
         };
         while let Some(name) = arguments.next() {
             let value = arguments
@@ -81,16 +81,6 @@ impl Options {
         }
         Ok(options)
     }
-}
-
-/// The node of the build this binary is part of; the release build when that has none.
-fn default_node() -> PathBuf {
-    let beside = std::env::current_exe()
-        .ok()
-        .map(|path| path.with_file_name("lavalink-rust"));
-    beside
-        .filter(|path| path.is_file())
-        .unwrap_or_else(|| PathBuf::from("target/release/lavalink-rust"))
 }
 
 #[tokio::main]

@@ -73,6 +73,10 @@ pub struct Quirks {
     pub roster_before_description: bool,
     /// Send op 25 (external sender) before op 4 instead of after it.
     pub external_sender_before_description: bool,
+    /// Announce encryption but never form a group.
+    pub no_groups: bool,
+    /// How many of each connection's welcomes (op 30) are damaged.
+    pub damaged_welcomes: u32,
 }
 
 /// Configuration of a fake voice server. `Config::default()` is a DAVE channel with one listener, everything decoded.
@@ -86,7 +90,7 @@ pub struct Config {
     pub dave_version: u16,
     /// Close with 4017 when Identify announces no DAVE support. Default false.
     pub require_dave: bool,
-    /// Simulated listeners in every channel from its start, 0..=16. Groups exist only while there is at least one.
+    /// Simulated listeners in every channel from its start, 0..=64. Groups exist only while there is at least one.
     pub listeners: usize,
     /// Whose commit wins. Default [`CommitRace::ListenersWin`].
     pub commit_race: CommitRace,
@@ -94,6 +98,8 @@ pub struct Config {
     pub commit_timeout: Duration,
     /// How long op 23 is waited for before op 22 is sent anyway. Default 2 s (DAVE whitepaper).
     pub transition_timeout: Duration,
+    /// Time between the last op 23 and op 22. Default none.
+    pub transition_pause: Duration,
     /// How a call's first group comes into force. Default [`InitialTransition::Immediate`].
     pub initial_transition: InitialTransition,
     /// The only accepted token; others are closed with 4004. Default none: every token is accepted.
@@ -118,6 +124,9 @@ pub struct Config {
     pub udp_sockets: usize,
     /// Worker threads of the server's own runtime (TLS, gateway, MLS), 1..=64. Default 2.
     pub workers: usize,
+    /// Send every client's audio on to the other clients of its call, and tell them its SSRC (op 12). It comes
+    /// from the socket it was sent to, so clients that insist on their own need `udp_sockets` to be 1. Default false.
+    pub forward: bool,
     /// Deviations to rehearse.
     pub quirks: Quirks,
 }
@@ -133,6 +142,7 @@ impl Default for Config {
             commit_race: CommitRace::ListenersWin,
             commit_timeout: Duration::from_secs(2),
             transition_timeout: Duration::from_secs(2),
+            transition_pause: Duration::ZERO,
             initial_transition: InitialTransition::Immediate,
             token: None,
             heartbeat_interval: Duration::from_millis(13_750),
@@ -145,6 +155,7 @@ impl Default for Config {
             gap_threshold: Duration::from_millis(60),
             udp_sockets: 4,
             workers: 2,
+            forward: false,
             quirks: Quirks::default(),
         }
     }

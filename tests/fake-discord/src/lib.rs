@@ -52,5 +52,5 @@ pub use report::{
     CloseReport, ConnectionReport, DaveReport, FrameReport, Gap, GatewayReport, HISTORY_LIMIT, RtpReport,
     SpeakingEvent, TimingReport,
 };
-pub use room::FIRST_LISTENER;
+pub use room::{FIRST_LISTENER, Hostile};
 pub use server::FakeDiscord;

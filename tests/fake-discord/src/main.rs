@@ -17,7 +17,7 @@ const USAGE: &str = "usage: fake-discord [--listen 127.0.0.1:PORT] [--ca-out FIL
   --record-dir      at the end write <guild>.wav and <guild>.json there for every guild
   --record-seconds  newest audio kept per connection, default 120
   --dave            end-to-end encryption, default on
-  --listeners       simulated listeners per channel, 0 to 16, default 1
+  --listeners       simulated listeners per channel, 0 to 64, default 1
   --content         how far packets are opened, default full";
 
 struct Options {

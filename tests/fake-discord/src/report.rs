@@ -70,6 +70,10 @@ impl ConnectionReport {
                 self.dave.early_key,
             ),
             ("silence frames sent encrypted", self.dave.encrypted_silence),
+            (
+                "DAVE nonces not above the one before",
+                self.dave.nonce_not_increasing,
+            ),
             ("Opus packets that do not decode", self.frames.decode_failed),
             ("transport nonces used twice", self.rtp.nonce_reuse),
             ("RTP header errors", self.rtp.header_errors),
@@ -212,8 +216,14 @@ pub struct DaveReport {
     pub transitions_ready: u64,
     /// Transitions executed without this client's op 23.
     pub transitions_missed: u64,
+    /// Such transitions whose op 23 came after all.
+    pub transitions_late: u64,
+    /// Transition ids of the op 23 messages, in order, at most [`HISTORY_LIMIT`].
+    pub ready: Vec<u16>,
     /// Op 31 messages.
     pub recoveries: u64,
+    /// Transition ids of the op 31 messages, in order, at most [`HISTORY_LIMIT`].
+    pub invalid: Vec<u16>,
 }
 
 /// Continuity of RTP headers and transport nonces.

@@ -18,7 +18,7 @@ use crate::error::FakeError;
 use crate::gateway::link::{room_of, serve};
 use crate::report::ConnectionReport;
 use crate::room::mls::ExternalSenderKey;
-use crate::room::{Command, Scenario};
+use crate::room::{Command, Hostile, Scenario};
 use crate::state::Shared;
 use crate::{udp, wav};
 
@@ -265,6 +265,45 @@ impl FakeDiscord {
             .await
     }
 
+    /// As many listeners as that, in one epoch; done when it is in force for all clients.
+    ///
+    /// # Errors
+    /// [`FakeError::Timeout`] when the clients do not follow within 15 s.
+    pub async fn set_listeners(&self, guild_id: u64, count: usize) -> Result<(), FakeError> {
+        self.play(
+            guild_id,
+            Scenario::SetListeners(count),
+            "the group of another size",
+        )
+        .await
+    }
+
+    /// Announces the protocol version in force anew (op 21, then op 22); done when executed.
+    ///
+    /// # Errors
+    /// [`FakeError::Timeout`].
+    pub async fn reannounce(&self, guild_id: u64) -> Result<(), FakeError> {
+        self.play(
+            guild_id,
+            Scenario::Reannounce,
+            "the transition to what is in force",
+        )
+        .await
+    }
+
+    /// Sends the newest client in the group something no server should; done when the client has recovered, if it has to.
+    ///
+    /// # Errors
+    /// [`FakeError::NoConnection`] without a client in the group; [`FakeError::Timeout`].
+    pub async fn send_hostile(&self, guild_id: u64, what: Hostile) -> Result<(), FakeError> {
+        self.play(
+            guild_id,
+            Scenario::Hostile(what),
+            "the recovery from a bad message",
+        )
+        .await
+    }
+
     /// Waits until no proposal, commit or transition is under way and all clients are in the group.
     ///
     /// # Errors
@@ -374,8 +413,8 @@ fn validate(config: &Config) -> Result<(), FakeError> {
     if config.dave_version > 1 {
         return wrong("dave_version is 0 or 1");
     }
-    if config.listeners > 16 {
-        return wrong("listeners is 0 to 16");
+    if config.listeners > 64 {
+        return wrong("listeners is 0 to 64");
     }
     if !(1..=64).contains(&config.udp_sockets) || !(1..=64).contains(&config.workers) {
         return wrong("udp_sockets and workers are 1 to 64");

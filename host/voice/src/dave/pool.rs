@@ -11,8 +11,16 @@ use crate::error::VoiceError;
 /// Most messages of one voice session that may wait for MLS.
 const MAX_WAITING: usize = 512;
 
-/// Most bytes of them; a welcome into the largest call is a fraction of one of these megabytes.
+/// Most bytes of such messages: four of the largest the gateway may send.
 const MAX_WAITING_BYTES: usize = 4 << 20;
+
+/// How long one voice session may keep a thread while others wait (a message that was begun is finished). A message
+/// takes 1-3 ms.
+const SLICE: Duration = Duration::from_millis(10);
+
+/// Niceness of the threads: audio and the control plane come first when there are not enough cores.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
 
 /// How long a batch may take, waiting for a thread included: a thousand joins at once take some five seconds.
 const BATCH_LIMIT: Duration = Duration::from_secs(60);
@@ -47,7 +55,10 @@ impl MlsPool {
             let shared = Arc::clone(&pool.shared);
             std::thread::Builder::new()
                 .name(name.clone())
-                .spawn(move || work(&shared))
+                .spawn(move || {
+                    lower_priority();
+                    work(&shared);
+                })
                 .map_err(|source| VoiceError::Thread { name, source })?;
         }
         Ok(pool)
@@ -65,6 +76,18 @@ impl Drop for MlsPool {
         self.shared.wake.notify_all();
     }
 }
+
+/// On Linux niceness belongs to a thread.
+#[cfg(target_os = "linux")]
+fn lower_priority() {
+    let thread = rustix::thread::gettid();
+    if let Err(error) = rustix::process::setpriority_process(Some(thread), NICENESS) {
+        tracing::debug!(%error, "MLS threads keep their priority");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn lower_priority() {}
 
 fn work(shared: &Shared) {
     loop {
@@ -92,7 +115,13 @@ fn work(shared: &Shared) {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct LaneBroken;
 
-type Batch = (Box<Machine>, Vec<Output>);
+/// What a slice of work gives back.
+struct Batch {
+    machine: Box<Machine>,
+    outputs: Vec<Output>,
+    /// What the slice had no time for.
+    rest: VecDeque<Input>,
+}
 
 /// Feeds one voice session's messages to its [`Machine`] in order, heavy ones on the pool.
 pub(crate) struct Lane {
@@ -100,7 +129,9 @@ pub(crate) struct Lane {
     /// Here while no batch is running.
     machine: Option<Box<Machine>>,
     running: Option<(oneshot::Receiver<Batch>, tokio::time::Instant)>,
-    waiting: Vec<Input>,
+    waiting: VecDeque<Input>,
+    /// Size of `waiting`.
+    waiting_bytes: usize,
 }
 
 impl Lane {
@@ -109,7 +140,8 @@ impl Lane {
             pool,
             machine: Some(Box::new(machine)),
             running: None,
-            waiting: Vec::new(),
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
         }
     }
 
@@ -121,11 +153,12 @@ impl Lane {
         {
             return Ok(machine.handle(input, Instant::now()));
         }
-        let bytes: usize = self.waiting.iter().map(Input::bytes).sum();
-        if self.waiting.len() >= MAX_WAITING || bytes + input.bytes() > MAX_WAITING_BYTES {
+        let bytes = self.waiting_bytes + input.bytes();
+        if self.waiting.len() >= MAX_WAITING || bytes > MAX_WAITING_BYTES {
             return Err(LaneBroken);
         }
-        self.waiting.push(input);
+        self.waiting_bytes = bytes;
+        self.waiting.push_back(input);
         self.start_batch();
         Ok(Vec::new())
     }
@@ -137,10 +170,18 @@ impl Lane {
         };
         let answer = timeout_at(*limit, receiver).await;
         self.running = None;
-        let Ok(Ok((machine, outputs))) = answer else {
+        let Ok(Ok(Batch {
+            machine,
+            outputs,
+            mut rest,
+        })) = answer
+        else {
             return Err(LaneBroken);
         };
         self.machine = Some(machine);
+        self.waiting_bytes += rest.iter().map(Input::bytes).sum::<usize>();
+        rest.append(&mut self.waiting);
+        self.waiting = rest;
         if !self.waiting.is_empty() {
             self.start_batch();
         }
@@ -151,15 +192,24 @@ impl Lane {
         let Some(mut machine) = self.machine.take() else {
             return;
         };
-        let inputs = std::mem::take(&mut self.waiting);
+        let mut rest = std::mem::take(&mut self.waiting);
+        self.waiting_bytes = 0;
         let (sender, receiver) = oneshot::channel();
         self.pool.submit(Box::new(move || {
+            let start = Instant::now();
             let mut outputs = Vec::new();
-            for input in inputs {
+            while let Some(input) = rest.pop_front() {
                 outputs.extend(machine.handle(input, Instant::now()));
+                if start.elapsed() >= SLICE {
+                    break;
+                }
             }
             // The voice session may have ended meanwhile.
-            let _ = sender.send((machine, outputs));
+            let _ = sender.send(Batch {
+                machine,
+                outputs,
+                rest,
+            });
         }));
         self.running = Some((receiver, tokio::time::Instant::now() + BATCH_LIMIT));
     }
@@ -236,13 +286,35 @@ mod tests {
         let behind = Arc::clone(&gate);
         pool.submit(Box::new(move || drop(behind.lock())));
         let mut lane = lane(&pool);
-        let megabyte = Bytes::from(vec![0; 1 << 20]);
-        let mut pushed = 0;
-        while lane.push(Input::Proposals(megabyte.clone())).is_ok() {
-            pushed += 1;
+        let mebibyte = Bytes::from(vec![0; 1 << 20]);
+        let mut push = || lane.push(Input::Proposals(mebibyte.clone())).is_ok();
+        // The first went to the pool; four may wait.
+        assert!((0..5).all(|_| push()) && !push());
+    }
+
+    #[tokio::test]
+    async fn a_session_with_much_to_do_gives_way() {
+        let pool = Arc::new(MlsPool::start(1).unwrap());
+        let mut busy = lane(&pool);
+        // Each of these makes a key package; one thread does not get through all of them in a slice.
+        const EPOCHS: usize = MAX_WAITING;
+        for _ in 0..EPOCHS {
+            busy.push(Input::PrepareEpoch { epoch: 1, version: 1 }).unwrap();
         }
-        // The first one went to the pool.
-        assert_eq!(pushed, 1 + (MAX_WAITING_BYTES >> 20));
+        let mut modest = lane(&pool);
+        modest.push(Input::Start { version: 1 }).unwrap();
+        let mut done = 0;
+        while modest.running.is_some() {
+            tokio::select! {
+                outputs = busy.finished() => done += outputs.unwrap().len(),
+                outputs = modest.finished() => assert_eq!(outputs.unwrap().len(), 2),
+            }
+        }
+        assert!(done < EPOCHS, "the other session waited for all of it");
+        while busy.running.is_some() {
+            done += busy.finished().await.unwrap().len();
+        }
+        assert_eq!(done, EPOCHS, "nothing is lost");
     }
 
     #[tokio::test]

@@ -1,24 +1,20 @@
 //! The DAVE state machine of a sender: what the gateway's messages mean for the MLS group and for the media key.
 
 use std::{
-    collections::{HashSet, VecDeque},
-    num::NonZeroU16,
-    panic::AssertUnwindSafe,
+    collections::VecDeque,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use davey::{DAVE_PROTOCOL_VERSION, DaveSession, ProposalsOperationType};
-use openmls_rust_crypto::RustCrypto;
 
-use super::{encryptor::FrameEncryptor, ratchet::BASE_SECRET_BYTES, transitions::Transitions};
+pub(crate) use super::mls::MAX_VERSION;
+use super::{
+    encryptor::FrameEncryptor,
+    mls::Mls,
+    roster::Roster,
+    transitions::{Execution, Transitions},
+};
 use crate::pacer::link::Protection;
-
-/// Highest protocol version offered in identify.
-pub(crate) const MAX_VERSION: u16 = DAVE_PROTOCOL_VERSION;
-
-/// Exporter label of the sender keys (DAVE protocol, "Sender Key Derivation").
-const EXPORT_LABEL: &str = "Discord Secure Frames v0";
 
 /// Slots of 20 ms the source is held while a group with others is being negotiated (2 s).
 const NEGOTIATION_SLOTS: u16 = 100;
@@ -30,9 +26,6 @@ const ROSTER_SLOTS: u16 = 10;
 const MAX_FAILURES: usize = 3;
 
 const FAILURE_WINDOW: Duration = Duration::from_secs(30);
-
-/// Most users remembered; a voice channel has far fewer.
-const MAX_USERS: usize = 50_000;
 
 /// What happened, in the words of the voice gateway. Numbers are opcodes.
 #[derive(Debug)]
@@ -113,14 +106,15 @@ pub(crate) struct Machine {
     channel: u64,
     /// Protocol version in force, 0 for none.
     version: u16,
-    mls: Option<DaveSession>,
-    crypto: RustCrypto,
-    /// Kept as it came: it may precede the session and outlives its resets.
-    external_sender: Option<Bytes>,
-    others: HashSet<u64>,
+    /// End-to-end encryption was asked for at least once.
+    started: bool,
+    mls: Mls,
+    others: Roster,
     transitions: Transitions<Target>,
     /// The pacer has a media key in use.
     sealed: bool,
+    /// We asked to be removed and added again, and were not added yet.
+    recovering: bool,
     failures: VecDeque<Instant>,
     outputs: Vec<Output>,
 }
@@ -132,12 +126,12 @@ impl Machine {
             user,
             channel,
             version: 0,
-            mls: None,
-            crypto: RustCrypto::default(),
-            external_sender: None,
-            others: HashSet::new(),
+            started: false,
+            mls: Mls::new(user, channel),
+            others: Roster::default(),
             transitions: Transitions::default(),
             sealed: false,
+            recovering: false,
             failures: VecDeque::with_capacity(MAX_FAILURES),
             outputs: Vec::new(),
         }
@@ -149,12 +143,12 @@ impl Machine {
             Input::Start { version: 0 } => self.apply(Target::Plain),
             Input::Start { version } => self.start(version),
             Input::UsersJoined(users) => self.users_joined(&users),
-            Input::UserLeft(user) => self.user_left(user),
+            Input::UserLeft(user) => self.user_left(user, now),
             Input::PrepareTransition { id, version } => self.prepare_transition(id, version),
-            Input::ExecuteTransition { id } => self.execute_transition(id),
+            Input::ExecuteTransition { id } => self.execute_transition(id, now),
             Input::PrepareEpoch { epoch, version } => self.prepare_epoch(epoch, version),
             Input::ExternalSender(sender) => self.set_external_sender(sender),
-            Input::Proposals(payload) => self.proposals(&payload),
+            Input::Proposals(payload) => self.proposals(&payload, now),
             Input::Commit { id, message } => self.commit(id, &message, now),
             Input::Welcome { id, message } => self.welcome(id, &message, now),
         }
@@ -178,7 +172,8 @@ impl Machine {
 
     /// Starts over with an empty group and offers a new key package. The media key stays as it is.
     fn new_group(&mut self, version: u16) {
-        match self.try_new_group(version) {
+        self.started = true;
+        match self.mls.start_over(version) {
             Ok(key_package) => self.outputs.push(Output::KeyPackage(key_package)),
             Err(error) => {
                 tracing::warn!(channel = self.channel, version, %error, "could not set up the MLS session");
@@ -187,33 +182,11 @@ impl Machine {
         }
     }
 
-    fn try_new_group(&mut self, version: u16) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
-        let version = NonZeroU16::new(version).ok_or("protocol version 0 has no groups")?;
-        let mls = match &mut self.mls {
-            Some(mls) => {
-                mls.reinit(version, self.user, self.channel, None)?;
-                mls
-            }
-            None => {
-                let mut mls = DaveSession::new(version, self.user, self.channel, None)?;
-                if let Some(sender) = &self.external_sender
-                    && let Err(error) = survive(|| mls.set_external_sender(sender))
-                {
-                    tracing::warn!(channel = self.channel, %error, "the external sender is not usable");
-                    self.external_sender = None;
-                }
-                self.mls.insert(mls)
-            }
-        };
-        Ok(mls.create_key_package()?)
-    }
-
     fn users_joined(&mut self, users: &[u64]) {
         let were_alone = self.others.is_empty();
         let own = self.user;
-        let room = MAX_USERS.saturating_sub(self.others.len());
         self.others
-            .extend(users.iter().copied().filter(|user| *user != own).take(room));
+            .join(users.iter().copied().filter(|user| *user != own));
         if self.version > 0 && !self.sealed && were_alone && !self.others.is_empty() {
             self.protect(Protection::Hold {
                 slots: NEGOTIATION_SLOTS,
@@ -221,25 +194,35 @@ impl Machine {
         }
     }
 
-    fn user_left(&mut self, user: u64) {
-        let removed = self.others.remove(&user);
+    fn user_left(&mut self, user: u64, now: Instant) {
+        let removed = self.others.leave(user, now);
         if removed && self.version > 0 && !self.sealed && self.others.is_empty() {
             self.protect(Protection::Plain);
         }
     }
 
     fn prepare_transition(&mut self, id: u16, version: u16) {
-        let target = if version == 0 {
-            Target::Plain
-        } else {
-            Target::CurrentGroup
-        };
-        self.prepare(id, target);
+        match version {
+            0 => self.prepare(id, Target::Plain),
+            1..=MAX_VERSION => self.prepare(id, Target::CurrentGroup),
+            _ => {
+                tracing::warn!(
+                    channel = self.channel,
+                    id,
+                    version,
+                    "transition to an unknown DAVE version"
+                );
+                self.transitions.miss(id);
+            }
+        }
     }
 
     /// Transition 0 is in force at once; any other is reported ready and waits for its execution.
     fn prepare(&mut self, id: u16, target: Target) {
         if id == 0 {
+            // What was announced before is of the past now; executing it would bring an earlier key back, whose nonces
+            // would start anew.
+            self.transitions.clear();
             self.apply(target);
         } else {
             self.transitions.prepare(id, target);
@@ -247,10 +230,15 @@ impl Machine {
         }
     }
 
-    fn execute_transition(&mut self, id: u16) {
+    fn execute_transition(&mut self, id: u16, now: Instant) {
         match self.transitions.execute(id) {
-            Some(target) => self.apply(target),
-            None => tracing::debug!(channel = self.channel, id, "no such transition to execute"),
+            Execution::Ready(target) => self.apply(target),
+            Execution::Unprepared if !self.recovering => {
+                self.invalid(id, &"executed, but it was not prepared here", now);
+            }
+            Execution::Unprepared | Execution::Unknown => {
+                tracing::debug!(channel = self.channel, id, "no such transition to execute");
+            }
         }
     }
 
@@ -259,22 +247,17 @@ impl Machine {
             Target::Plain => {
                 self.version = 0;
                 self.sealed = false;
+                self.recovering = false;
                 self.transitions.clear();
-                if let Some(mls) = &mut self.mls
-                    && let Err(error) = mls.reset()
-                {
-                    tracing::debug!(channel = self.channel, %error, "resetting the MLS session");
-                    self.mls = None;
-                }
+                self.mls.leave();
                 return self.protect(Protection::Plain);
             }
             Target::Key(encryptor) => Some(encryptor),
-            Target::CurrentGroup => self.export_key().ok(),
+            // The group is being restored; its last key is better than none.
+            Target::CurrentGroup if self.recovering && self.sealed => return,
+            Target::CurrentGroup => self.mls.media_key().ok(),
         };
-        self.version = self
-            .mls
-            .as_ref()
-            .map_or(self.version, |mls| mls.protocol_version().get());
+        self.version = self.mls.version().unwrap_or(self.version);
         self.sealed = encryptor.is_some();
         self.protect(match encryptor {
             Some(encryptor) => Protection::Sealed(encryptor),
@@ -283,25 +266,6 @@ impl Machine {
                 slots: NEGOTIATION_SLOTS,
             },
         });
-    }
-
-    /// The media key of the group's epoch. Fails without an established group and after being removed from it.
-    fn export_key(&self) -> Result<Box<FrameEncryptor>, Box<dyn std::error::Error + Send + Sync>> {
-        let group = self
-            .mls
-            .as_ref()
-            .and_then(DaveSession::group)
-            .ok_or("there is no group")?;
-        // Epoch 0 is the group of one that exists only until the first commit or welcome.
-        if group.epoch().as_u64() == 0 {
-            return Err("the group is not established yet".into());
-        }
-        let context = self.user.to_le_bytes();
-        let secret = group.export_secret(&self.crypto, EXPORT_LABEL, &context, BASE_SECRET_BYTES)?;
-        let secret: [u8; BASE_SECRET_BYTES] = secret
-            .try_into()
-            .map_err(|_| "the exporter gave a secret of another length")?;
-        Ok(Box::new(FrameEncryptor::new(&secret)))
     }
 
     fn prepare_epoch(&mut self, epoch: u64, version: u16) {
@@ -313,67 +277,52 @@ impl Machine {
             );
         } else if epoch == 1 {
             self.transitions.clear();
+            self.recovering = false;
             self.new_group(version);
         }
     }
 
     fn set_external_sender(&mut self, sender: Bytes) {
-        let set = self
-            .mls
-            .as_mut()
-            .map_or(Ok(()), |mls| survive(|| mls.set_external_sender(&sender)));
-        match set {
-            Ok(()) => self.external_sender = Some(sender),
-            Err(error) => tracing::warn!(channel = self.channel, %error, "external sender ignored"),
+        if let Err(error) = self.mls.set_external_sender(sender) {
+            tracing::warn!(channel = self.channel, %error, "external sender ignored");
         }
     }
 
-    fn recognised(&self) -> Vec<u64> {
-        self.others.iter().copied().chain([self.user]).collect()
+    fn recognised(&mut self, now: Instant) -> Vec<u64> {
+        let mut users = self.others.recognised(now);
+        users.push(self.user);
+        users
     }
 
-    fn proposals(&mut self, payload: &[u8]) {
-        let recognised = self.recognised();
-        let (Some((operation, proposals)), Some(mls)) = (payload.split_first(), &mut self.mls) else {
-            return;
-        };
-        let operation = match operation {
-            0 => ProposalsOperationType::APPEND,
-            1 => ProposalsOperationType::REVOKE,
-            other => {
-                tracing::debug!(
-                    channel = self.channel,
-                    operation = other,
-                    "unknown kind of proposals"
-                );
-                return;
-            }
-        };
-        match survive(|| mls.process_proposals(operation, proposals, Some(&recognised))) {
+    fn proposals(&mut self, payload: &[u8], now: Instant) {
+        let recognised = self.recognised(now);
+        match self.mls.propose(payload, &recognised) {
             Ok(None) => {}
-            Ok(Some(made)) => {
-                let mut message = made.commit;
-                message.extend(made.welcome.unwrap_or_default());
-                self.outputs.push(Output::CommitWelcome(message));
-            }
+            Ok(Some(message)) => self.outputs.push(Output::CommitWelcome(message)),
             // Should the others commit to what we refuse, their commit fails here and recovery begins then.
             Err(error) => tracing::warn!(channel = self.channel, %error, "proposals refused"),
         }
     }
 
     fn commit(&mut self, id: u16, message: &[u8], now: Instant) {
-        let Some(mls) = &mut self.mls else { return };
-        match survive(|| mls.process_commit(message)) {
+        if !self.started {
+            return;
+        }
+        match self.mls.apply_commit(message) {
             Ok(true) => self.joined(id, now),
-            Ok(false) => {}
+            // Before our removal and new welcome, the others' epochs go on without us.
+            Ok(false) if self.recovering || id == 0 => {}
+            Ok(false) => self.transitions.miss(id),
             Err(error) => self.invalid(id, &error, now),
         }
     }
 
     fn welcome(&mut self, id: u16, message: &[u8], now: Instant) {
-        let recognised = self.recognised();
-        let Some(mls) = &mut self.mls else { return };
-        match survive(|| mls.process_welcome(message, Some(&recognised))) {
+        if !self.started {
+            return;
+        }
+        let recognised = self.recognised(now);
+        match self.mls.join(message, &recognised) {
             Ok(()) => self.joined(id, now),
             Err(error) => self.invalid(id, &error, now),
         }
@@ -381,9 +330,12 @@ impl Machine {
 
     /// The group has a new epoch.
     fn joined(&mut self, id: u16, now: Instant) {
-        match self.export_key() {
-            Ok(encryptor) => self.prepare(id, Target::Key(encryptor)),
-            Err(error) => self.invalid(id, error.as_ref(), now),
+        match self.mls.media_key() {
+            Ok(encryptor) => {
+                self.recovering = false;
+                self.prepare(id, Target::Key(encryptor));
+            }
+            Err(error) => self.invalid(id, &error, now),
         }
     }
 
@@ -393,7 +345,7 @@ impl Machine {
         while self
             .failures
             .front()
-            .is_some_and(|at| now.duration_since(*at) > FAILURE_WINDOW)
+            .is_some_and(|at| now.saturating_duration_since(*at) > FAILURE_WINDOW)
         {
             self.failures.pop_front();
         }
@@ -403,21 +355,9 @@ impl Machine {
             self.outputs.push(Output::Restart);
             return;
         }
-        let version = self
-            .mls
-            .as_ref()
-            .map_or(MAX_VERSION, |mls| mls.protocol_version().get());
+        self.recovering = true;
         self.outputs.push(Output::InvalidCommitWelcome(id));
-        self.new_group(version);
-    }
-}
-
-/// Runs a step of the MLS library on bytes from outside. Its parsers assert here and there; a panic is an error like
-/// any other, and what follows an error either leaves the session alone or starts it over.
-fn survive<T, E: std::fmt::Display>(step: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
-    match std::panic::catch_unwind(AssertUnwindSafe(step)) {
-        Ok(result) => result.map_err(|error| error.to_string()),
-        Err(_) => Err("the MLS library panicked".to_owned()),
+        self.new_group(self.mls.version().unwrap_or(MAX_VERSION));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU16;
 
-use davey::MediaType;
+use davey::{DaveSession, MediaType, ProposalsOperationType};
 use openmls::prelude::{
     BasicCredential, Ciphersuite, ExternalProposal, ExternalSender, GroupEpoch, GroupId, KeyPackageIn,
     LeafNodeIndex, MlsMessageOut, OpenMlsProvider, ProtocolVersion, SenderExtensionIndex,
@@ -14,6 +14,11 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::dave::encryptor::MAX_OVERHEAD;
+
+#[path = "session_hostile_tests.rs"]
+mod hostile;
+#[path = "session_storm_tests.rs"]
+mod storm;
 
 const CHANNEL: u64 = 700;
 const ME: u64 = 1;
@@ -45,13 +50,17 @@ impl Gateway {
 
     /// Op 27 for a new member.
     fn propose_add(&self, epoch: u64, key_package: &[u8]) -> Bytes {
+        self.propose_add_in(CHANNEL, epoch, key_package)
+    }
+
+    fn propose_add_in(&self, channel: u64, epoch: u64, key_package: &[u8]) -> Bytes {
         let key_package = KeyPackageIn::tls_deserialize_exact_bytes(key_package)
             .unwrap()
             .validate(self.provider.crypto(), ProtocolVersion::Mls10)
             .unwrap();
         let message = ExternalProposal::new_add::<OpenMlsRustCrypto>(
             key_package,
-            GroupId::from_slice(&CHANNEL.to_be_bytes()),
+            GroupId::from_slice(&channel.to_be_bytes()),
             GroupEpoch::from(epoch),
             &self.signer,
             SenderExtensionIndex::new(0),

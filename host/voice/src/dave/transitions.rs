@@ -3,40 +3,66 @@
 use std::collections::VecDeque;
 
 /// Most transitions remembered; a server that announces more without executing any is broken, and the oldest go.
-const MAX_PREPARED: usize = 16;
+const MAX_ANNOUNCED: usize = 64;
 
-/// Transition ids and what each switches the sender to, in the order they were prepared.
+/// What the execution of a transition finds.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Execution<T> {
+    /// It was prepared and switches the sender to this.
+    Ready(T),
+    /// It was announced, but this side could not prepare for it.
+    Unprepared,
+    /// Never announced, executed before, or voided by a later one.
+    Unknown,
+}
+
+/// Transition ids and what each switches the sender to (`None` if that could not be prepared), in the order they were
+/// announced.
 pub(crate) struct Transitions<T> {
-    prepared: VecDeque<(u16, T)>,
+    announced: VecDeque<(u16, Option<T>)>,
 }
 
 impl<T> Default for Transitions<T> {
     fn default() -> Self {
         Self {
-            prepared: VecDeque::with_capacity(MAX_PREPARED),
+            announced: VecDeque::new(),
         }
     }
 }
 
 impl<T> Transitions<T> {
-    /// Remembers what `id` switches to; an id prepared before is replaced.
+    /// Remembers what `id` switches to; an id announced before is replaced.
     pub(crate) fn prepare(&mut self, id: u16, target: T) {
-        self.prepared.retain(|(known, _)| *known != id);
-        if self.prepared.len() == MAX_PREPARED {
-            self.prepared.pop_front();
+        self.remember(id, Some(target));
+    }
+
+    /// Remembers that `id` was announced and could not be prepared.
+    pub(crate) fn miss(&mut self, id: u16) {
+        self.remember(id, None);
+    }
+
+    fn remember(&mut self, id: u16, target: Option<T>) {
+        self.announced.retain(|(known, _)| *known != id);
+        if self.announced.len() == MAX_ANNOUNCED {
+            self.announced.pop_front();
         }
-        self.prepared.push_back((id, target));
+        self.announced.push_back((id, target));
     }
 
-    /// Takes what `id` switches to. Whatever was prepared before it is void: the sender never goes back in time.
-    pub(crate) fn execute(&mut self, id: u16) -> Option<T> {
-        let at = self.prepared.iter().position(|(known, _)| *known == id)?;
-        self.prepared.drain(..=at).last().map(|(_, target)| target)
+    /// Takes what `id` switches to. Whatever was announced before it is void: the sender never goes back in time.
+    pub(crate) fn execute(&mut self, id: u16) -> Execution<T> {
+        let Some(at) = self.announced.iter().position(|(known, _)| *known == id) else {
+            return Execution::Unknown;
+        };
+        match self.announced.drain(..=at).last() {
+            Some((_, Some(target))) => Execution::Ready(target),
+            _ => Execution::Unprepared,
+        }
     }
 
-    /// Forgets everything prepared.
+    /// Forgets everything announced.
     pub(crate) fn clear(&mut self) {
-        self.prepared.clear();
+        self.announced.clear();
     }
 }
 
@@ -50,10 +76,10 @@ mod tests {
         for (id, target) in [(1, 'a'), (2, 'b'), (3, 'c')] {
             transitions.prepare(id, target);
         }
-        assert_eq!(transitions.execute(2), Some('b'));
-        assert_eq!(transitions.execute(1), None);
-        assert_eq!(transitions.execute(2), None);
-        assert_eq!(transitions.execute(3), Some('c'));
+        assert_eq!(transitions.execute(2), Execution::Ready('b'));
+        assert_eq!(transitions.execute(1), Execution::Unknown);
+        assert_eq!(transitions.execute(2), Execution::Unknown);
+        assert_eq!(transitions.execute(3), Execution::Ready('c'));
     }
 
     #[test]
@@ -62,8 +88,20 @@ mod tests {
         transitions.prepare(1, 'a');
         transitions.prepare(2, 'b');
         transitions.prepare(1, 'c');
-        assert_eq!(transitions.execute(1), Some('c'));
-        assert_eq!(transitions.execute(2), None);
+        assert_eq!(transitions.execute(1), Execution::Ready('c'));
+        assert_eq!(transitions.execute(2), Execution::Unknown);
+    }
+
+    #[test]
+    fn a_missed_one_is_told_from_an_unknown_one_once() {
+        let mut transitions = Transitions::default();
+        transitions.prepare(1, 'a');
+        transitions.miss(2);
+        assert_eq!(transitions.execute(2), Execution::Unprepared);
+        assert_eq!(transitions.execute(2), Execution::Unknown);
+        transitions.miss(3);
+        transitions.prepare(3, 'b');
+        assert_eq!(transitions.execute(3), Execution::Ready('b'));
     }
 
     #[test]
@@ -72,8 +110,8 @@ mod tests {
         for id in 0..1000 {
             transitions.prepare(id, id);
         }
-        assert_eq!(transitions.prepared.len(), MAX_PREPARED);
-        assert_eq!(transitions.execute(0), None);
-        assert_eq!(transitions.execute(999), Some(999));
+        assert_eq!(transitions.announced.len(), MAX_ANNOUNCED);
+        assert_eq!(transitions.execute(0), Execution::Unknown);
+        assert_eq!(transitions.execute(999), Execution::Ready(999));
     }
 }

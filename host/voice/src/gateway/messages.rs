@@ -129,7 +129,7 @@ struct ClientDisconnect {
 #[derive(Deserialize)]
 struct Transition {
     transition_id: u16,
-    #[serde(default)]
+    // Not defaulted: 0 would switch end-to-end encryption off.
     protocol_version: u16,
 }
 

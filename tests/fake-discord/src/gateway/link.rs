@@ -340,9 +340,15 @@ impl Link {
                 )
                 .await;
             }
-            ClientMessage::InvalidCommitWelcome(_) => {
-                self.tell_room(&session, Command::Invalid { session: session.id })
-                    .await;
+            ClientMessage::InvalidCommitWelcome(transition) => {
+                self.tell_room(
+                    &session,
+                    Command::Invalid {
+                        session: session.id,
+                        transition,
+                    },
+                )
+                .await;
             }
             ClientMessage::Ignored | ClientMessage::Identify(_) | ClientMessage::Resume(_) => {}
         }

@@ -5,8 +5,8 @@ use crate::report::{DaveReport, HISTORY_LIMIT};
 
 /// How long after a key came into force without a handshake plain frames are still taken as sent before it, ns.
 const ACTIVATION_GRACE_NS: i64 = 2_000_000_000;
-/// Keys kept per sender: the next, the current and earlier ones.
-const MAX_KEYS: usize = 4;
+/// Keys kept per sender: the next, the current and earlier ones. A client that is far behind still uses a known one.
+const MAX_KEYS: usize = 64;
 
 /// What the server expects a sender's frames to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ mod timing;
 pub(crate) mod transport;
 
 use std::net::SocketAddr;
+use std::ops::Range;
 
 use crate::config::{Config, Content};
 use crate::report::{FrameReport, HISTORY_LIMIT, RtpReport, TimingReport};
@@ -32,6 +33,8 @@ pub(crate) struct Media {
     /// The key before a change, until the first packet under the new one.
     previous_key: Option<TransportKey>,
     peer: Option<SocketAddr>,
+    /// Packets sent to it; the nonce of the last.
+    forwarded: u32,
     rtp: RtpTracker,
     nonces: NonceSet,
     timing: Timing,
@@ -53,6 +56,7 @@ impl Media {
             key: None,
             previous_key: None,
             peer: None,
+            forwarded: 0,
             rtp: RtpTracker::default(),
             nonces: NonceSet::default(),
             timing: Timing::new(config.gap_threshold),
@@ -116,8 +120,15 @@ impl Media {
         }
     }
 
-    /// Takes an RTP packet that arrived from `peer` at `at`, ns. Decrypts in place.
-    pub(crate) fn receive(&mut self, header: &RtpHeader, packet: &mut [u8], peer: SocketAddr, at: i64) {
+    /// Takes an RTP packet that arrived from `peer` at `at`, ns. Decrypts in place and returns where the payload is,
+    /// unless it is stale or not authentic.
+    pub(crate) fn receive(
+        &mut self,
+        header: &RtpHeader,
+        packet: &mut [u8],
+        peer: SocketAddr,
+        at: i64,
+    ) -> Option<Range<usize>> {
         self.frames.total += 1;
         if *self.peer.get_or_insert(peer) != peer {
             self.frames.wrong_address += 1;
@@ -128,12 +139,12 @@ impl Media {
         }
         let Some(opened) = self.open(packet) else {
             self.frames.transport_failed += 1;
-            return;
+            return None;
         };
         if !self.nonces.insert(opened.nonce) {
             self.rtp_report.nonce_reuse += 1;
         }
-        let payload = &packet[opened.payload];
+        let payload = &packet[opened.payload.clone()];
         let silent = payload == SILENCE;
         let step = self
             .rtp
@@ -150,14 +161,14 @@ impl Media {
                 } else {
                     self.frames.media += 1;
                 }
-                return;
+                return None;
             }
         };
         if silent {
             self.frames.silence += 1;
             self.silence_run += 1;
             self.keep(missing, None);
-            return;
+            return Some(opened.payload);
         }
         self.end_silence_run();
         self.frames.media += 1;
@@ -169,6 +180,14 @@ impl Media {
             Verdict::Sealed | Verdict::Failed => {}
         }
         self.scratch = scratch;
+        Some(opened.payload)
+    }
+
+    /// Another client's packet as this one is to receive it, and where; `None` before op 4.
+    pub(crate) fn forward(&mut self, header: &[u8], payload: &[u8]) -> Option<(Vec<u8>, SocketAddr)> {
+        let (key, peer) = (self.key.as_ref()?, self.peer?);
+        self.forwarded = self.forwarded.wrapping_add(1);
+        Some((key.seal(header, payload, self.forwarded.to_be_bytes())?, peer))
     }
 
     /// Records an Opus packet, or silence for `None`.

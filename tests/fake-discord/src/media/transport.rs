@@ -79,6 +79,28 @@ impl TransportKey {
             nonce,
         })
     }
+
+    /// A packet of that header and payload, encrypted under `nonce`, which must never have been used with this key.
+    pub(crate) fn seal(&self, header: &[u8], payload: &[u8], nonce: [u8; NONCE]) -> Option<Vec<u8>> {
+        let mut body = payload.to_vec();
+        match self {
+            Self::Aes(key) => {
+                let mut iv = [0; 12];
+                iv[..NONCE].copy_from_slice(&nonce);
+                key.seal_in_place_append_tag(Nonce::assume_unique_for_key(iv), Aad::from(header), &mut body)
+                    .ok()?;
+            }
+            Self::XChaCha(cipher) => {
+                let mut iv = [0; 24];
+                iv[..NONCE].copy_from_slice(&nonce);
+                let tag = cipher
+                    .encrypt_inout_detached(&XNonce::from(iv), header, body.as_mut_slice().into())
+                    .ok()?;
+                body.extend_from_slice(&tag);
+            }
+        }
+        Some([header, &body, &nonce].concat())
+    }
 }
 
 #[cfg(test)]
@@ -93,25 +115,8 @@ pub(crate) mod tests {
         payload: &[u8],
         nonce: [u8; 4],
     ) -> Vec<u8> {
-        let mut body = payload.to_vec();
-        match mode {
-            Mode::Aes256Gcm => {
-                let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, secret).unwrap());
-                let mut iv = [0; 12];
-                iv[..4].copy_from_slice(&nonce);
-                key.seal_in_place_append_tag(Nonce::assume_unique_for_key(iv), Aad::from(header), &mut body)
-                    .unwrap();
-            }
-            Mode::XChaCha20Poly1305 => {
-                let mut iv = [0; 24];
-                iv[..4].copy_from_slice(&nonce);
-                let tag = XChaCha20Poly1305::new(&(*secret).into())
-                    .encrypt_inout_detached(&XNonce::from(iv), header, body.as_mut_slice().into())
-                    .unwrap();
-                body.extend_from_slice(&tag);
-            }
-        }
-        [header, &body, &nonce].concat()
+        let key = TransportKey::new(mode, secret).unwrap();
+        key.seal(header, payload, nonce).unwrap()
     }
 
     const SECRET: [u8; 32] = [3; 32];

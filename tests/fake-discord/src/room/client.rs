@@ -1,5 +1,6 @@
 //! Clients of a call: coming, going, and their key packages.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -8,6 +9,7 @@ use super::Room;
 use super::mls::JoinKey;
 use crate::gateway::op;
 use crate::gateway::session::Session;
+use crate::report::HISTORY_LIMIT;
 
 /// A real client in the call.
 pub(super) struct Client {
@@ -21,6 +23,12 @@ pub(super) struct Client {
     pub(super) in_group: bool,
     /// It lost its MLS state (op 31) and must be removed and added again.
     pub(super) readd: bool,
+    /// Transitions executed before its op 23 came.
+    pub(super) owed: Vec<u16>,
+    /// References of all key packages it sent.
+    key_packages: HashSet<Vec<u8>>,
+    /// Welcomes still to be damaged.
+    pub(super) damaged_welcomes: u32,
 }
 
 impl Client {
@@ -47,6 +55,9 @@ impl Room {
             join_key: None,
             in_group: false,
             readd: false,
+            owed: Vec::new(),
+            key_packages: HashSet::new(),
+            damaged_welcomes: self.shared.config.quirks.damaged_welcomes,
         });
         if self.shared.config.quirks.roster_before_description {
             self.send_roster(id);
@@ -70,6 +81,30 @@ impl Room {
             &json!({ "user_ids": [user_id.to_string()] }),
             Some(session.id),
         );
+        if self.shared.config.forward {
+            self.introduce(session.id);
+        }
+    }
+
+    /// Tells a client the streams of the others, and the others its own.
+    fn introduce(&self, newcomer: u64) {
+        let stream = |client: &Client| {
+            json!({
+                "user_id": client.user_id().to_string(),
+                "audio_ssrc": client.session.ssrc,
+                "video_ssrc": 0,
+                "rtx_ssrc": 0,
+            })
+        };
+        let Some(new) = self.client(newcomer) else {
+            return;
+        };
+        for other in &self.clients {
+            if other.described && other.session.id != newcomer {
+                new.session.send_json(op::VIDEO, &stream(other));
+                other.session.send_json(op::VIDEO, &stream(new));
+            }
+        }
     }
 
     fn send_roster(&mut self, session: u64) {
@@ -140,7 +175,12 @@ impl Room {
         };
         client.session.media.lock().epochs.report.key_packages += 1;
         match shared.external_sender.read_key_package(payload) {
-            Ok(key) if key.user_id == client.user_id() => client.join_key = Some(key),
+            Ok(key) if key.user_id == client.user_id() => {
+                if !client.key_packages.insert(key.reference.clone()) {
+                    client.session.protocol_error("the same key package twice");
+                }
+                client.join_key = Some(key);
+            }
             Ok(key) => client
                 .session
                 .protocol_error(format!("key package of user {} instead of its own", key.user_id)),
@@ -149,7 +189,7 @@ impl Room {
     }
 
     /// Op 31: the client starts over, keeps its present sender key, and will send a new key package.
-    pub(super) fn recover(&mut self, session: u64) {
+    pub(super) fn recover(&mut self, session: u64, transition: u16) {
         let Some(client) = self.client_mut(session) else {
             return;
         };
@@ -157,6 +197,9 @@ impl Room {
         client.readd = client.in_group;
         let mut media = client.session.media.lock();
         media.epochs.report.recoveries += 1;
+        if media.epochs.report.invalid.len() < HISTORY_LIMIT {
+            media.epochs.report.invalid.push(transition);
+        }
         media.epochs.abandon();
         drop(media);
         self.stop_waiting_for(session);

@@ -12,6 +12,10 @@ use crate::config::{CommitRace, InitialTransition};
 use crate::error::FakeError;
 use crate::gateway::op;
 
+/// Listeners that follow the group: the first of a call. The others have a leaf in it and do nothing with it, as
+/// following costs a public key operation or two for every change.
+const FOLLOWING: usize = 2;
+
 /// The group as the listeners know it.
 pub(super) struct Group {
     pub(super) epoch: u64,
@@ -37,7 +41,8 @@ pub(super) struct Round {
 impl Room {
     /// Starts a round if members and call differ and nothing is under way.
     pub(super) fn advance(&mut self) {
-        if self.round.is_some() || self.transition.is_some() || self.version == 0 {
+        let idle = self.round.is_none() && self.transition.is_none();
+        if !idle || self.version == 0 || self.shared.config.quirks.no_groups {
             return;
         }
         let started = match &self.group {
@@ -162,7 +167,7 @@ impl Room {
                 .send_binary(op::PROPOSALS, &with_operation(&proposals));
         }
         let mut own = None;
-        for seat in self.seats.iter_mut().filter(|seat| seat.in_group) {
+        for seat in self.seats.iter_mut().take(FOLLOWING).filter(|seat| seat.in_group) {
             if let Some(member) = seat.member.as_mut() {
                 let made = member.commit(&proposals, &expected)?;
                 own.get_or_insert(made);
@@ -268,7 +273,7 @@ impl Room {
                     .flat_map(|group| group.members.iter().map(|(_, user)| *user)),
             )
             .collect();
-        for (position, seat) in self.seats.iter_mut().enumerate() {
+        for (position, seat) in self.seats.iter_mut().take(FOLLOWING).enumerate() {
             let created_here = round.epoch == 0 && winner.is_none() && position == 0;
             let welcomed = round.adds.contains_key(&seat.user_id) && !created_here;
             let Some(member) = seat.member.as_mut() else {
@@ -395,13 +400,20 @@ impl Room {
         };
         let mut payload = transition.to_be_bytes().to_vec();
         payload.extend_from_slice(&body);
+        if code == op::WELCOME && client.damaged_welcomes > 0 {
+            client.damaged_welcomes -= 1;
+            if let Some(last) = payload.last_mut() {
+                *last ^= 0xFF;
+            }
+            client.expect_recovery();
+        }
         session.send_binary(code, &payload);
         Ok(Some(session.id))
     }
 }
 
 /// Payload of op 27: the operation in front of the vector.
-fn with_operation(proposals: &[u8]) -> Vec<u8> {
+pub(super) fn with_operation(proposals: &[u8]) -> Vec<u8> {
     let mut payload = Vec::with_capacity(proposals.len() + 1);
     payload.push(APPEND);
     payload.extend_from_slice(proposals);

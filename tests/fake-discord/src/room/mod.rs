@@ -4,6 +4,7 @@
 
 mod client;
 mod group;
+mod hostile;
 pub(crate) mod listener;
 pub(crate) mod mls;
 mod transition;
@@ -22,6 +23,7 @@ use crate::gateway::session::Session;
 use crate::state::Shared;
 use client::Client;
 use group::{Group, Round};
+pub use hostile::Hostile;
 use listener::Listener;
 use transition::Transition;
 
@@ -51,7 +53,7 @@ pub(crate) enum Command {
     /// Op 23.
     Ready { session: u64, transition: u16 },
     /// Op 31.
-    Invalid { session: u64 },
+    Invalid { session: u64, transition: u16 },
     /// Answered when everything before it was handled.
     Barrier(oneshot::Sender<()>),
     /// A scenario of the test.
@@ -69,8 +71,14 @@ pub(crate) enum Scenario {
     Downgrade,
     /// End-to-end encryption begins anew.
     Upgrade,
+    /// As many listeners as that.
+    SetListeners(usize),
+    /// A transition to the version in force.
+    Reannounce,
     /// A commit is announced that no member can apply.
     BadCommit,
+    /// A message no server should send.
+    Hostile(Hostile),
     /// Nothing; done when the room is settled.
     Settle,
 }
@@ -228,7 +236,7 @@ impl Room {
                 }
             }
             Command::Ready { session, transition } => self.ready(session, transition),
-            Command::Invalid { session } => self.recover(session),
+            Command::Invalid { session, transition } => self.recover(session, transition),
             Command::Barrier(done) => {
                 let _ = done.send(());
             }
@@ -273,32 +281,47 @@ impl Room {
     fn play(&mut self, scenario: Scenario) -> Result<(), FakeError> {
         match scenario {
             Scenario::Settle => {}
-            Scenario::AddListener => {
-                let user_id = self.next_listener;
-                self.next_listener += 1;
-                self.seats.push(Seat {
-                    user_id,
-                    member: None,
-                    in_group: false,
-                });
-                self.tell_everyone(
-                    op::CLIENTS_CONNECT,
-                    &json!({ "user_ids": [user_id.to_string()] }),
-                    None,
-                );
+            Scenario::AddListener => self.add_listener(),
+            Scenario::RemoveListener => self.remove_listener()?,
+            Scenario::SetListeners(count) => {
+                while self.seats.len() < count {
+                    self.add_listener();
+                }
+                while self.seats.len() > count {
+                    self.remove_listener()?;
+                }
             }
-            Scenario::RemoveListener => {
-                let seat = self.seats.pop().ok_or(FakeError::NoListener(self.guild_id))?;
-                self.tell_everyone(
-                    op::CLIENT_DISCONNECT,
-                    &json!({ "user_id": seat.user_id.to_string() }),
-                    None,
-                );
-            }
+            Scenario::Reannounce => self.reannounce(),
+            Scenario::Hostile(what) => self.be_hostile(what)?,
             Scenario::Downgrade => self.downgrade(),
             Scenario::Upgrade => self.upgrade(),
             Scenario::BadCommit => self.bad_commit()?,
         }
+        Ok(())
+    }
+
+    fn add_listener(&mut self) {
+        let user_id = self.next_listener;
+        self.next_listener += 1;
+        self.seats.push(Seat {
+            user_id,
+            member: None,
+            in_group: false,
+        });
+        self.tell_everyone(
+            op::CLIENTS_CONNECT,
+            &json!({ "user_ids": [user_id.to_string()] }),
+            None,
+        );
+    }
+
+    fn remove_listener(&mut self) -> Result<(), FakeError> {
+        let seat = self.seats.pop().ok_or(FakeError::NoListener(self.guild_id))?;
+        self.tell_everyone(
+            op::CLIENT_DISCONNECT,
+            &json!({ "user_id": seat.user_id.to_string() }),
+            None,
+        );
         Ok(())
     }
 

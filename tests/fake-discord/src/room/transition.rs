@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use super::Room;
 use crate::error::FakeError;
 use crate::gateway::op;
+use crate::report::HISTORY_LIMIT;
 
 /// What op 22 will bring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +15,8 @@ enum Target {
     NewKey,
     /// No end-to-end encryption.
     Plain,
+    /// What is in force.
+    Same,
 }
 
 /// An announced transition that waits for op 23.
@@ -59,12 +62,22 @@ impl Room {
             }
             transition.missing.len() < before
         });
-        let Some(client) = self.client(session) else {
+        let Some(client) = self.client_mut(session) else {
             return;
         };
-        if known {
-            client.session.media.lock().epochs.report.transitions_ready += 1;
-        } else {
+        let owed = client.owed.len();
+        client.owed.retain(|other| *other != id);
+        let late = client.owed.len() < owed;
+        {
+            let mut media = client.session.media.lock();
+            let report = &mut media.epochs.report;
+            report.transitions_ready += u64::from(known);
+            report.transitions_late += u64::from(late);
+            if report.ready.len() < HISTORY_LIMIT {
+                report.ready.push(id);
+            }
+        }
+        if !known && !late {
             client
                 .session
                 .protocol_error(format!("ready for transition {id}, which is not waiting for it"));
@@ -82,12 +95,17 @@ impl Room {
     }
 
     fn execute_if_ready(&mut self) {
-        if self
-            .transition
-            .as_ref()
-            .is_some_and(|transition| transition.missing.is_empty())
-        {
+        let pause = self.shared.config.transition_pause;
+        let Some(transition) = self.transition.as_mut() else {
+            return;
+        };
+        if !transition.missing.is_empty() {
+            return;
+        }
+        if pause.is_zero() {
             self.execute();
+        } else {
+            transition.deadline = transition.deadline.min(Instant::now() + pause);
         }
     }
 
@@ -104,10 +122,12 @@ impl Room {
             let mut media = client.session.media.lock();
             if transition.missing.contains(&client.session.id) {
                 media.epochs.report.transitions_missed += 1;
+                client.owed.push(transition.id);
             }
             match transition.target {
                 Target::NewKey => media.epochs.activate(now),
                 Target::Plain => media.epochs.deactivate(0, now),
+                Target::Same => {}
             }
             drop(media);
             client
@@ -133,6 +153,18 @@ impl Room {
             client.session.send_json(op::PREPARE_TRANSITION, &data);
         }
         self.begin(id, Target::Plain, sessions);
+    }
+
+    /// Announces a transition to the version in force.
+    pub(super) fn reannounce(&mut self) {
+        let id = self.next_transition();
+        let mut sessions = Vec::new();
+        for client in self.clients.iter().filter(|client| client.wants_group()) {
+            sessions.push(client.session.id);
+            let data = json!({ "transition_id": id, "protocol_version": self.version });
+            client.session.send_json(op::PREPARE_TRANSITION, &data);
+        }
+        self.begin(id, Target::Same, sessions);
     }
 
     /// Starts end-to-end encryption; a no-op when it is on.
@@ -208,9 +240,7 @@ impl Room {
             .find(|client| client.in_group)
             .ok_or(FakeError::NoConnection(guild_id))?;
         client.session.send_binary(op::ANNOUNCE_COMMIT, &payload);
-        // Settled again only once op 31 and a new key package came and the client was added anew.
-        client.readd = true;
-        client.join_key = None;
+        client.expect_recovery();
         Ok(())
     }
 }

@@ -12,7 +12,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::discovery;
 use crate::error::FakeError;
 use crate::faults::Discovery;
+use crate::gateway::session::Session;
 use crate::media::rtp::RtpHeader;
+use crate::media::transport::RTP_HEADER;
 use crate::state::Shared;
 use receive::Receiver;
 
@@ -181,11 +183,38 @@ fn dispatch(shared: &Shared, socket: &UdpSocket, datagram: &mut [u8], peer: Sock
     }
     let header = RtpHeader::parse(datagram);
     match header.and_then(|header| Some((header, shared.session_by_ssrc(header.ssrc)?))) {
-        Some((header, session)) => session.media.lock().receive(&header, datagram, peer, at),
+        Some((header, session)) => {
+            let payload = session.media.lock().receive(&header, datagram, peer, at);
+            if let Some(payload) = payload
+                && shared.config.forward
+            {
+                forward(
+                    shared,
+                    socket,
+                    &session,
+                    &datagram[..RTP_HEADER],
+                    &datagram[payload],
+                );
+            }
+        }
         None => {
             if let Some(session) = shared.session_by_peer(peer) {
                 session.media.lock().frames.malformed += 1;
             }
+        }
+    }
+}
+
+/// Sends a packet on to the other clients of the sender's call.
+fn forward(shared: &Shared, socket: &UdpSocket, sender: &Session, header: &[u8], payload: &[u8]) {
+    for session in shared.sessions(sender.identify.guild_id) {
+        if session.id == sender.id || !session.is_alive() {
+            continue;
+        }
+        let packet = session.media.lock().forward(header, payload);
+        if let Some((packet, peer)) = packet {
+            // What is lost here is lost as on any network.
+            let _ = socket.send_to(&packet, peer);
         }
     }
 }
