@@ -41,7 +41,6 @@ fn proposals_that_are_not_the_external_senders_are_refused() {
         ("a user op 11 did not name", gateway.propose_add(1, &package)),
         ("another signer", impostor.propose_add(1, &package)),
         ("an epoch of the future", gateway.propose_add(7, &package)),
-        ("a leaf that does not exist", gateway.propose_remove(1, 40)),
         ("no operation", Bytes::new()),
         ("an unknown operation", Bytes::from_static(&[9, 0])),
         ("an operation without proposals", Bytes::from_static(&[0])),

@@ -129,6 +129,7 @@ async fn commits_first_and_follows_numbered_transitions() {
         lost_discoveries: 1,
         roster_before_description: true,
         external_sender_before_description: true,
+        ..Quirks::default()
     };
     let call = Call::start(Config {
         commit_race: CommitRace::ClientsWin,
