@@ -18,6 +18,7 @@ const RATES_HZ: [u32; 13] = [
 ];
 
 /// Core rates up to this one in Hz usually carry an extension that doubles them, whatever the header says.
+#[cfg(feature = "he-aac")]
 const USUALLY_EXTENDED_HZ: u32 = 24_000;
 
 /// What the header of a track says about its AAC.
@@ -77,6 +78,7 @@ impl AacConfig {
     }
 
     /// Whether symphonia's decoder plays the core of this: low complexity, one or two channels.
+    #[cfg(feature = "he-aac")]
     fn is_plain(&self) -> bool {
         self.object_type == LOW_COMPLEXITY && self.long_frames && matches!(self.channels, 1 | 2)
     }
