@@ -31,11 +31,11 @@ pub trait Frames: Send + 'static {
 impl Frames for FrameConsumer {
     fn pull(&mut self, packet: &mut [u8; MAX_PACKET]) -> Pulled {
         match self.pop(packet) {
-            Popped::Frame { len, position } => Pulled::Frame {
+            Popped::Frame { len, position, .. } => Pulled::Frame {
                 len,
                 position: i64::try_from(position.as_millis()).unwrap_or(i64::MAX),
             },
-            Popped::Empty => Pulled::Empty,
+            Popped::Empty { .. } => Pulled::Empty,
             Popped::Ended => Pulled::Ended,
         }
     }
