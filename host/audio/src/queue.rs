@@ -47,7 +47,10 @@ pub enum Lack {
     /// The input has no bytes.
     Bytes,
     /// There are bytes, but its worker has not got round to making frames of them.
-    Work,
+    Work {
+        /// Whether the worker was kept from running by whatever else the machine does.
+        was_hindered: bool,
+    },
 }
 
 struct Frame {
@@ -116,7 +119,8 @@ impl Timeline {
         } else if self.starved.load(Ordering::Relaxed) {
             Lack::Bytes
         } else {
-            Lack::Work
+            let was_hindered = self.call.worker_was_hindered();
+            Lack::Work { was_hindered }
         }
     }
 
@@ -271,7 +275,7 @@ impl FrameConsumer {
             Popped::Ended
         } else {
             let lack = self.timeline.lack();
-            if lack == Lack::Work {
+            if matches!(lack, Lack::Work { .. }) {
                 // The worker sleeps by the clock; whoever takes frames faster than they play need not wait for it.
                 self.timeline.call.ring();
             }
@@ -279,11 +283,18 @@ impl FrameConsumer {
         }
     }
 
+    /// Whether the input had no bytes when it was read last.
+    #[must_use]
+    pub fn is_starved(&self) -> bool {
+        self.timeline.starved.load(Ordering::Relaxed)
+    }
+
     /// A worker that sleeps because nobody took frames has to know that somebody does again.
     fn wake_worker(&self) {
         // Pairs with `Timeline::doze`: either the worker sees the room just made, or this sees that it dozes.
         fence(Ordering::SeqCst);
-        if self.timeline.dozing.load(Ordering::Relaxed) && self.timeline.dozing.swap(false, Ordering::Relaxed) {
+        if self.timeline.dozing.load(Ordering::Relaxed) && self.timeline.dozing.swap(false, Ordering::Relaxed)
+        {
             self.timeline.call.ring();
         }
     }
@@ -395,7 +406,8 @@ mod tests {
         assert!(producer.push(Duration::ZERO, &[9]));
         drop(producer);
         assert_eq!(pop(&mut consumer), Some(9));
-        let lack = Lack::Work;
+        let was_hindered = false;
+        let lack = Lack::Work { was_hindered };
         assert_eq!(consumer.pop(&mut packet), Popped::Empty { lack });
         timeline.close();
         assert_eq!(consumer.pop(&mut packet), Popped::Ended);
@@ -410,7 +422,7 @@ mod tests {
         };
         assert_eq!(lack(), Some(Lack::Opening));
         assert!(producer.push(Duration::ZERO, &[1]));
-        assert_eq!((lack(), lack()), (None, Some(Lack::Work)));
+        assert_eq!((lack(), lack()), (None, Some(Lack::Work { was_hindered: false })));
         timeline.set_starved(true);
         assert_eq!(lack(), Some(Lack::Bytes));
         producer.start_generation(timeline.begin_seek(false));

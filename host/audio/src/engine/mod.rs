@@ -92,22 +92,23 @@ struct Worker {
 }
 
 impl Worker {
-    fn take(&self, job: Job) -> Result<(), (Job, &'static str)> {
+    /// Hands over a job; gives it back with the reason when that is not possible.
+    fn take(&self, job: Job) -> Option<(Job, &'static str)> {
         let Some(intake) = &self.intake else {
-            return Err((job, "the audio worker has stopped"));
+            return Some((job, "the audio worker has stopped"));
         };
         self.pipelines.fetch_add(1, Ordering::Relaxed);
         // The caller must not wait for a worker that is stuck in a decoder.
         let refused = match intake.try_send(job) {
             Ok(()) => {
                 self.bell.ring();
-                return Ok(());
+                return None;
             }
             Err(TrySendError::Full(job)) => (job, "the audio worker is overloaded"),
             Err(TrySendError::Disconnected(job)) => (job, "the audio worker has stopped"),
         };
         self.pipelines.fetch_sub(1, Ordering::Relaxed);
-        Err(refused)
+        Some(refused)
     }
 }
 
@@ -182,7 +183,7 @@ impl Engine {
             frames,
         };
         let refused = match least {
-            Some(worker) => worker.take(job).err(),
+            Some(worker) => worker.take(job),
             None => Some((job, "the engine has no audio worker")),
         };
         if let Some((job, cause)) = refused {

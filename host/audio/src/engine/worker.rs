@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult};
+use rustix::time::{ClockId, clock_gettime};
 
 use super::bell::Bell;
 use crate::pipeline::{Control, Job, Settings, Turn, play};
@@ -27,6 +28,9 @@ const STEPS_PER_TURN: u32 = 4;
 
 /// A turn ends after the step that exceeds this, so that costly files delay the others little.
 const TURN_TIME: Duration = Duration::from_millis(2);
+
+/// A worker that lost more time than this while it slept or worked was hindered.
+const HINDRANCE: Duration = Duration::from_millis(5);
 
 /// Address space of a pipeline's stack; pages are committed as they are touched.
 const STACK_BYTES: usize = 1024 * 1024;
@@ -74,6 +78,7 @@ pub(super) fn run(jobs: &Receiver<Job>, owned: &Arc<AtomicUsize>, bell: &Bell, s
             }
         }
         let now = Instant::now();
+        let cpu = thread_cpu();
         let mut wake_at = None;
         let mut is_busy = false;
         active.retain_mut(|pipeline| {
@@ -87,14 +92,27 @@ pub(super) fn run(jobs: &Receiver<Job>, owned: &Arc<AtomicUsize>, bell: &Bell, s
             }
             true
         });
+        if now.elapsed().saturating_sub(thread_cpu().saturating_sub(cpu)) > HINDRANCE {
+            bell.note_hindrance();
+        }
         if is_busy {
             continue;
         }
         match wake_at {
-            Some(at) => std::thread::park_timeout(at.saturating_duration_since(Instant::now())),
+            Some(at) => {
+                std::thread::park_timeout(at.saturating_duration_since(Instant::now()));
+                if at.elapsed() > HINDRANCE {
+                    bell.note_hindrance();
+                }
+            }
             None => std::thread::park(),
         }
     }
+}
+
+/// CPU time used by this thread.
+fn thread_cpu() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
 /// The moments a worker wakes at by itself.
