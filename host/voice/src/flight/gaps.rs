@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::cause::GapCause;
 use super::entry::{Outcome, Slot};
 
-/// A frame sent this late counts as a gap. Receivers delay what they play by at least two frames.
+/// A frame sent this much later than the one before it, measured by when they were due, counts as a gap. Receivers
+/// delay what they play by at least two frames.
 pub const AUDIBLE_LATENESS: Duration = Duration::from_millis(40);
 
 /// Playing time of a frame.
@@ -124,7 +125,9 @@ pub fn find_gaps(slots: &[Slot], now: Duration) -> Vec<Gap> {
                         gap.vote(GapCause::VoiceReconnect, unrecorded.max(1));
                     }
                     gaps.push(gap.close(sent_at));
-                } else if was_playing && slot.lateness >= AUDIBLE_LATENESS {
+                } else if was_playing
+                    && before.is_some_and(|before| slot.lateness >= before.lateness + AUDIBLE_LATENESS)
+                {
                     let mut gap = Open::new(slot, before);
                     gap.add(slot);
                     gap.vote(late_cause(sent), 1);
@@ -219,7 +222,12 @@ mod tests {
     fn a_late_frame_is_a_gap_of_its_lateness() {
         let mut recorded = slots(&[Sent, SentLateStolen, Sent]);
         recorded[1].lateness = 55 * MS;
-        assert_eq!(gaps(&recorded), [(HostStolen, 20, 55, 0)]);
+        recorded[2].lateness = 45 * MS;
+        assert_eq!(
+            gaps(&recorded),
+            [(HostStolen, 20, 55, 0)],
+            "catching up is no gap of its own"
+        );
     }
 
     #[test]

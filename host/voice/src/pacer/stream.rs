@@ -111,6 +111,8 @@ pub(crate) struct Stream {
     is_playing: bool,
     /// Whether frames have been missing since the last one sent.
     in_gap: bool,
+    /// Of the last slot with a frame sent.
+    last_lateness: Duration,
     /// Counts changes of the end-to-end protection.
     epoch: u8,
     has_joined: bool,
@@ -147,6 +149,7 @@ impl Stream {
             recorder,
             is_playing: false,
             in_gap: false,
+            last_lateness: Duration::ZERO,
             epoch: 0,
             has_joined: false,
             retry: false,
@@ -308,10 +311,11 @@ impl Stream {
         };
         if moment.is_late {
             count(&self.link.counters.late, moment.blame.late, 1);
-            if self.is_playing && !self.in_gap && moment.lateness >= AUDIBLE_LATENESS {
+            if self.is_playing && !self.in_gap && moment.lateness >= self.last_lateness + AUDIBLE_LATENESS {
                 count(&self.link.counters.gaps, moment.blame.late, 1);
             }
         }
+        self.last_lateness = moment.lateness;
         self.is_playing = true;
         self.in_gap = false;
         self.record(moment, outcome, report);
