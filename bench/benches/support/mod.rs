@@ -78,7 +78,7 @@ fn drain((_pipeline, frames): &mut (Pipeline, FrameConsumer)) -> u64 {
     loop {
         match frames.pop(&mut packet) {
             Popped::Frame { .. } => count += 1,
-            Popped::Empty => std::thread::sleep(Duration::from_millis(10)),
+            Popped::Empty { .. } => std::thread::sleep(Duration::from_millis(10)),
             Popped::Ended => return count,
         }
     }

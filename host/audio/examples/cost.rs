@@ -77,7 +77,7 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
                 frames += 1;
                 size += len;
             }
-            Popped::Empty => std::thread::sleep(Duration::from_millis(5)),
+            Popped::Empty { .. } => std::thread::sleep(Duration::from_millis(5)),
             Popped::Ended => break,
         }
     }

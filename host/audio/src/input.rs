@@ -1,6 +1,7 @@
 //! Where the bytes of a medium come from, and the window on its start that detection needs.
 
 use std::io::{self, Read, Seek, SeekFrom};
+use std::task::Waker;
 use std::time::Duration;
 
 use crate::recording::Recording;
@@ -13,6 +14,15 @@ pub trait MediaInput: Read + Seek + Send {
     fn byte_len(&self) -> Option<u64>;
     /// Whether `seek` works in both directions.
     fn is_seekable(&self) -> bool;
+
+    /// After a read that found no bytes: has `waker` woken once when there may be some. A read that follows this call
+    /// sees all that came before it. The waker takes the place of an earlier one.
+    ///
+    /// `false`, which is what inputs without such a thing answer: reads have to be tried again from time to time.
+    fn wake_on_bytes(&mut self, waker: &Waker) -> bool {
+        let _ = waker;
+        false
+    }
 
     /// Whether the bytes are pieces joined together, as those of HLS: what a container says about length and index is
     /// then about one piece only.
@@ -169,6 +179,11 @@ impl HeadInput {
     /// Limits the bytes still taken from the input; reads beyond fail. `None` lifts the limit.
     pub(crate) fn set_budget(&mut self, bytes: Option<u64>) {
         self.budget = bytes;
+    }
+
+    /// As [`MediaInput::wake_on_bytes`].
+    pub(crate) fn wake_on_bytes(&mut self, waker: &Waker) -> bool {
+        self.inner.wake_on_bytes(waker)
     }
 
     /// Reads once towards a head of `wanted` bytes; `Ok(true)` when the head is complete or the input ended.

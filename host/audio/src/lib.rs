@@ -32,7 +32,7 @@ pub use engine::{Engine, EngineConfig, Pipeline, PipelineEvent, PipelineSpec};
 pub use error::AudioError;
 pub use input::{MediaHint, MediaInput, MediaPiece};
 pub use probe::{Probed, ProbedAudio, probe};
-pub use queue::{FrameConsumer, MAX_PACKET, Popped};
+pub use queue::{FrameConsumer, Lack, MAX_PACKET, Popped};
 pub use resample::ResamplingQuality;
 
 /// Sample rate of everything after the resampler, in Hz. Opus decoders and Discord run at it.

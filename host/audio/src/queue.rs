@@ -4,10 +4,12 @@
 //! raises the floor at once, or, with ghosting, when the first frame from the new place is there.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::time::{Duration, Instant};
 
 use rtrb::{Consumer, Producer, RingBuffer};
+
+use crate::engine::bell::Call;
 
 /// Largest frame in bytes: the packet budget Lavalink gives 20 ms of audio.
 pub const MAX_PACKET: usize = 1568;
@@ -21,16 +23,40 @@ pub enum Popped {
         len: usize,
         /// Playback position: start of a re-encoded frame, end of a passed-through one.
         position: Duration,
+        /// When it was queued.
+        made_at: Instant,
+        /// Frames queued behind it.
+        queued: usize,
     },
     /// Nothing there now; more may come.
-    Empty,
+    Empty {
+        /// What the pipeline waits for.
+        lack: Lack,
+    },
     /// The track is over and everything has been handed out.
     Ended,
+}
+
+/// Why a queue is empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    /// The track has not begun.
+    Opening,
+    /// A seek is under way.
+    Seeking,
+    /// The input has no bytes.
+    Bytes,
+    /// There are bytes, but its worker has not got round to making frames of them.
+    Work {
+        /// Whether the worker was kept from running by whatever else the machine does.
+        was_hindered: bool,
+    },
 }
 
 struct Frame {
     generation: u64,
     position: Duration,
+    made_at: Instant,
     len: u16,
     data: [u8; MAX_PACKET],
 }
@@ -48,9 +74,56 @@ pub(crate) struct Timeline {
     closed: AtomicBool,
     /// Whether a frame was ever queued.
     pushed_any: AtomicBool,
+    /// Generation of the last frame queued.
+    generation_pushed: AtomicU64,
+    /// Whether the input had no bytes when it was read last.
+    starved: AtomicBool,
+    /// Set while the worker waits for frames to be taken from a queue that has long been full.
+    dozing: AtomicBool,
+    /// The way to the worker.
+    call: Call,
 }
 
 impl Timeline {
+    /// The timeline of a pipeline whose worker is reached by `call`.
+    pub(crate) fn new(call: Call) -> Self {
+        Self {
+            call,
+            ..Self::default()
+        }
+    }
+
+    /// The way to the worker.
+    pub(crate) fn call(&self) -> &Call {
+        &self.call
+    }
+
+    /// The worker will not look at the queue by itself until a frame was taken from it. What was taken before this
+    /// call is visible after it.
+    pub(crate) fn doze(&self) {
+        self.dozing.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+    }
+
+    /// Whether the input is out of bytes.
+    pub(crate) fn set_starved(&self, starved: bool) {
+        self.starved.store(starved, Ordering::Relaxed);
+    }
+
+    fn lack(&self) -> Lack {
+        let requested = self.requested();
+        if self.generation_pushed.load(Ordering::Relaxed) != requested {
+            Lack::Seeking
+        } else if !self.pushed_any() {
+            Lack::Opening
+        } else if self.starved.load(Ordering::Relaxed) {
+            Lack::Bytes
+        } else {
+            let was_hindered = self.call.worker_was_hindered();
+            Lack::Work { was_hindered }
+        }
+    }
+
     /// Registers a seek and returns its generation. `drop_queued` makes queued frames stale at once.
     pub(crate) fn begin_seek(&self, drop_queued: bool) -> u64 {
         let generation = self.requested.fetch_add(1, Ordering::AcqRel) + 1;
@@ -121,6 +194,11 @@ impl FrameProducer {
         free > 0 && (queued < self.target || self.pushed_in_generation < self.target)
     }
 
+    /// Frames the queue is kept filled with.
+    pub(crate) fn target(&self) -> usize {
+        self.target
+    }
+
     /// Frames pushed from now on belong to this seek.
     pub(crate) fn start_generation(&mut self, generation: u64) {
         self.generation = generation;
@@ -138,6 +216,7 @@ impl FrameProducer {
         let mut frame = Frame {
             generation: self.generation,
             position,
+            made_at: Instant::now(),
             len,
             data: [0; MAX_PACKET],
         };
@@ -147,6 +226,9 @@ impl FrameProducer {
         }
         if self.pushed_in_generation == 0 {
             self.timeline.floor.fetch_max(self.generation, Ordering::AcqRel);
+            self.timeline
+                .generation_pushed
+                .store(self.generation, Ordering::Relaxed);
         }
         self.pushed_in_generation = self.pushed_in_generation.saturating_add(1);
         self.timeline.pushed_any.store(true, Ordering::Release);
@@ -174,16 +256,47 @@ impl FrameConsumer {
                     Some(Popped::Frame {
                         len,
                         position: frame.position,
+                        made_at: frame.made_at,
+                        queued: 0,
                     })
                 }
                 _ => None,
             };
             chunk.commit_all();
-            if let Some(popped) = taken {
+            self.wake_worker();
+            if let Some(mut popped) = taken {
+                if let Popped::Frame { queued, .. } = &mut popped {
+                    *queued = self.ring.slots();
+                }
                 return popped;
             }
         }
-        if ended { Popped::Ended } else { Popped::Empty }
+        if ended {
+            Popped::Ended
+        } else {
+            let lack = self.timeline.lack();
+            if matches!(lack, Lack::Work { .. }) {
+                // The worker sleeps by the clock; whoever takes frames faster than they play need not wait for it.
+                self.timeline.call.ring();
+            }
+            Popped::Empty { lack }
+        }
+    }
+
+    /// Whether the input had no bytes when it was read last.
+    #[must_use]
+    pub fn is_starved(&self) -> bool {
+        self.timeline.starved.load(Ordering::Relaxed)
+    }
+
+    /// A worker that sleeps because nobody took frames has to know that somebody does again.
+    fn wake_worker(&self) {
+        // Pairs with `Timeline::doze`: either the worker sees the room just made, or this sees that it dozes.
+        fence(Ordering::SeqCst);
+        if self.timeline.dozing.load(Ordering::Relaxed) && self.timeline.dozing.swap(false, Ordering::Relaxed)
+        {
+            self.timeline.call.ring();
+        }
     }
 }
 
@@ -210,7 +323,7 @@ mod tests {
         match consumer.pop(&mut packet) {
             Popped::Frame { len: 1, .. } => Some(packet[0]),
             Popped::Frame { len, .. } => panic!("unexpected length {len}"),
-            Popped::Empty | Popped::Ended => None,
+            Popped::Empty { .. } | Popped::Ended => None,
         }
     }
 
@@ -218,14 +331,20 @@ mod tests {
     fn hands_out_in_order_then_ends() {
         let (_, mut producer, mut consumer) = queue(3);
         let mut packet = [0; MAX_PACKET];
-        assert_eq!(consumer.pop(&mut packet), Popped::Empty);
+        let lack = Lack::Opening;
+        assert_eq!(consumer.pop(&mut packet), Popped::Empty { lack });
         assert!(producer.push(Duration::from_millis(20), &[1, 2, 3]));
         producer.end();
-        let frame = Popped::Frame {
+        let Popped::Frame {
             len: 3,
-            position: Duration::from_millis(20),
+            position,
+            queued: 0,
+            ..
+        } = consumer.pop(&mut packet)
+        else {
+            panic!("no frame")
         };
-        assert_eq!(consumer.pop(&mut packet), frame);
+        assert_eq!(position, Duration::from_millis(20));
         assert_eq!(packet[..3], [1, 2, 3]);
         assert_eq!(consumer.pop(&mut packet), Popped::Ended);
         assert!(
@@ -281,13 +400,44 @@ mod tests {
         producer.end();
         assert_eq!(consumer.pop(&mut packet), Popped::Ended);
         let generation = timeline.begin_seek(false);
-        assert_eq!(consumer.pop(&mut packet), Popped::Empty);
+        let lack = Lack::Seeking;
+        assert_eq!(consumer.pop(&mut packet), Popped::Empty { lack });
         producer.start_generation(generation);
         assert!(producer.push(Duration::ZERO, &[9]));
         drop(producer);
         assert_eq!(pop(&mut consumer), Some(9));
-        assert_eq!(consumer.pop(&mut packet), Popped::Empty);
+        let was_hindered = false;
+        let lack = Lack::Work { was_hindered };
+        assert_eq!(consumer.pop(&mut packet), Popped::Empty { lack });
         timeline.close();
         assert_eq!(consumer.pop(&mut packet), Popped::Ended);
+    }
+
+    #[test]
+    fn an_empty_queue_says_what_it_lacks() {
+        let (timeline, mut producer, mut consumer) = queue(3);
+        let mut lack = || match consumer.pop(&mut [0; MAX_PACKET]) {
+            Popped::Empty { lack } => Some(lack),
+            Popped::Frame { .. } | Popped::Ended => None,
+        };
+        assert_eq!(lack(), Some(Lack::Opening));
+        assert!(producer.push(Duration::ZERO, &[1]));
+        assert_eq!((lack(), lack()), (None, Some(Lack::Work { was_hindered: false })));
+        timeline.set_starved(true);
+        assert_eq!(lack(), Some(Lack::Bytes));
+        producer.start_generation(timeline.begin_seek(false));
+        assert_eq!(lack(), Some(Lack::Seeking));
+    }
+
+    #[test]
+    fn a_dozing_worker_is_called_by_the_first_frame_taken() {
+        let (timeline, mut producer, mut consumer) = queue(3);
+        (1..=3).for_each(|n| assert!(producer.push(Duration::ZERO, &[n])));
+        timeline.doze();
+        assert!(!timeline.call().take());
+        pop(&mut consumer);
+        assert!(timeline.call().take());
+        pop(&mut consumer);
+        assert!(!timeline.call().take(), "once is enough");
     }
 }

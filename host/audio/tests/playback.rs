@@ -364,7 +364,7 @@ fn a_stalled_input_can_be_left_by_a_seek_or_a_stop() {
     let mut packet = [0; MAX_PACKET];
     let mut idle = 0;
     while idle < 50 {
-        idle = if playing.frames.pop(&mut packet) == Popped::Empty {
+        idle = if matches!(playing.frames.pop(&mut packet), Popped::Empty { .. }) {
             idle + 1
         } else {
             0

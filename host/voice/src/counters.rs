@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::flight::GapCause;
+
 /// Running totals of one connection since it was opened; they survive resumes and reconnects.
 ///
 /// Written by a pacer thread, read by anybody; every value only grows.
@@ -15,6 +17,9 @@ pub struct VoiceCounters {
     pub(crate) late_slots: AtomicU64,
     pub(crate) lost_slots: AtomicU64,
     pub(crate) send_errors: AtomicU64,
+    pub(crate) missed: [AtomicU64; GapCause::ALL.len()],
+    pub(crate) late: [AtomicU64; GapCause::ALL.len()],
+    pub(crate) gaps: [AtomicU64; GapCause::ALL.len()],
 }
 
 impl VoiceCounters {
@@ -58,7 +63,28 @@ impl VoiceCounters {
         self.send_errors.load(Ordering::Relaxed)
     }
 
+    /// Slots in which audio was due and none was sent, for this cause.
+    pub fn missed(&self, cause: GapCause) -> u64 {
+        of(&self.missed, cause)
+    }
+
+    /// Packets sent more than 5 ms after they were due, for this cause.
+    pub fn late(&self, cause: GapCause) -> u64 {
+        of(&self.late, cause)
+    }
+
+    /// Gaps that began for this cause: stretches of missed slots, and frames 40 ms late or more.
+    pub fn gaps(&self, cause: GapCause) -> u64 {
+        of(&self.gaps, cause)
+    }
+
     pub(crate) fn add(counter: &AtomicU64, count: u64) {
         counter.fetch_add(count, Ordering::Relaxed);
     }
+}
+
+fn of(counters: &[AtomicU64; GapCause::ALL.len()], cause: GapCause) -> u64 {
+    counters
+        .get(cause.index())
+        .map_or(0, |counter| counter.load(Ordering::Relaxed))
 }

@@ -17,6 +17,7 @@ mod dave;
 mod engine;
 mod error;
 mod event;
+mod flight;
 mod gateway;
 mod info;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub use counters::VoiceCounters;
 pub use engine::{VoiceConfig, VoiceEngine};
 pub use error::VoiceError;
 pub use event::VoiceEvent;
+pub use flight::{FLIGHT_RECORDER_BYTES, Flight, FlightRecorder, Gap, GapCause, Outcome, Slot, find_gaps};
 pub use info::VoiceInfo;
-pub use source::{FrameSource, MAX_PACKET, SharedSource};
+pub use source::{FrameSource, Lack, MAX_PACKET, SharedSource, SourceReport};
 pub use totals::{LATENESS_BOUNDS_US, Lateness, VoiceTotals};

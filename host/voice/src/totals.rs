@@ -10,6 +10,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::counters::VoiceCounters;
+use crate::flight::GapCause;
 
 /// Upper bounds of the lateness buckets, microseconds; a last bucket without bound follows. 5 ms is where a slot counts
 /// as late, 20 ms a whole frame, 60 ms where frames are given up.
@@ -40,6 +41,12 @@ pub struct VoiceTotals {
     pub lost_slots: u64,
     /// Packets the system refused.
     pub send_errors: u64,
+    /// Slots in which audio was due and none was sent, in the order of [`GapCause::ALL`].
+    pub missed: [u64; GapCause::ALL.len()],
+    /// Packets sent more than 5 ms late, in the same order.
+    pub late: [u64; GapCause::ALL.len()],
+    /// Gaps, by the cause they began with, in the same order.
+    pub gaps: [u64; GapCause::ALL.len()],
 }
 
 impl VoiceTotals {
@@ -52,6 +59,11 @@ impl VoiceTotals {
         self.late_slots += counters.late_slots();
         self.lost_slots += counters.lost_slots();
         self.send_errors += counters.send_errors();
+        for (index, cause) in GapCause::ALL.into_iter().enumerate() {
+            self.missed[index] += counters.missed(cause);
+            self.late[index] += counters.late(cause);
+            self.gaps[index] += counters.gaps(cause);
+        }
     }
 }
 

@@ -189,13 +189,24 @@ impl Node {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Asks the node to end as an operator would, and returns its exit code.
-    pub async fn terminate(&mut self) -> Option<i32> {
+    /// Stops the process for `time` as a host that is busy with something else would.
+    pub async fn freeze(&self, time: Duration) {
+        self.signal(libc::SIGSTOP);
+        tokio::time::sleep(time).await;
+        self.signal(libc::SIGCONT);
+    }
+
+    fn signal(&self, signal: libc::c_int) {
         // SAFETY: kill with the id of our own child, which has not been reaped yet, has no memory effects.
         #[allow(unsafe_code)]
         unsafe {
-            libc::kill(self.child.id() as libc::pid_t, libc::SIGTERM);
+            libc::kill(self.child.id() as libc::pid_t, signal);
         }
+    }
+
+    /// Asks the node to end as an operator would, and returns its exit code.
+    pub async fn terminate(&mut self) -> Option<i32> {
+        self.signal(libc::SIGTERM);
         let deadline = Instant::now() + Duration::from_secs(15);
         loop {
             if let Some(status) = self.child.try_wait().expect("a child can be asked") {

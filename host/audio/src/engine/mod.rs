@@ -1,5 +1,6 @@
 //! The worker pool that plays many tracks on a few threads.
 
+pub(crate) mod bell;
 mod worker;
 
 use std::sync::Arc;
@@ -9,11 +10,13 @@ use std::time::Duration;
 
 use lavalink_protocol::filters::Filters;
 
+use bell::Bell;
+
 use crate::pipeline::{Control, Job, Settings};
 use crate::queue::{FrameConsumer, frame_queue};
 use crate::{AudioError, MediaHint, MediaInput, ResamplingQuality};
 
-/// New pipelines a worker may have waiting; it takes them all every tick.
+/// New pipelines a worker may have waiting; it takes them all every round.
 const INTAKE: usize = 256;
 
 /// What an [`Engine`] is built with.
@@ -82,8 +85,39 @@ pub enum PipelineEvent {
 }
 
 struct Worker {
-    intake: SyncSender<Job>,
+    // `None` only while being dropped.
+    intake: Option<SyncSender<Job>>,
     pipelines: Arc<AtomicUsize>,
+    bell: Arc<Bell>,
+}
+
+impl Worker {
+    /// Hands over a job; gives it back with the reason when that is not possible.
+    fn take(&self, job: Job) -> Option<(Job, &'static str)> {
+        let Some(intake) = &self.intake else {
+            return Some((job, "the audio worker has stopped"));
+        };
+        self.pipelines.fetch_add(1, Ordering::Relaxed);
+        // The caller must not wait for a worker that is stuck in a decoder.
+        let refused = match intake.try_send(job) {
+            Ok(()) => {
+                self.bell.ring();
+                return None;
+            }
+            Err(TrySendError::Full(job)) => (job, "the audio worker is overloaded"),
+            Err(TrySendError::Disconnected(job)) => (job, "the audio worker has stopped"),
+        };
+        self.pipelines.fetch_sub(1, Ordering::Relaxed);
+        Some(refused)
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // A worker that finds its intake closed ends.
+        self.intake = None;
+        self.bell.ring();
+    }
 }
 
 /// A pool of worker threads that plays [`Pipeline`]s. Dropping it stops the workers and ends all pipelines.
@@ -106,13 +140,19 @@ impl Engine {
             let (intake, jobs) = sync_channel(INTAKE);
             let pipelines = Arc::new(AtomicUsize::new(0));
             let counter = Arc::clone(&pipelines);
+            let bell = Arc::<Bell>::default();
+            let rung = Arc::clone(&bell);
             std::thread::Builder::new()
                 .name(format!("audio-{number}"))
-                .spawn(move || worker::run(&jobs, &counter, settings))
+                .spawn(move || worker::run(&jobs, &counter, &rung, settings))
                 .map_err(|error| AudioError::Broken {
                     cause: format!("no audio worker thread: {error}"),
                 })?;
-            Ok(Worker { intake, pipelines })
+            Ok(Worker {
+                intake: Some(intake),
+                pipelines,
+                bell,
+            })
         });
         Ok(Self {
             workers: workers.collect::<Result<_, _>>()?,
@@ -122,7 +162,17 @@ impl Engine {
 
     /// Starts playing a track on the worker with the fewest pipelines. Problems are reported to the observer.
     pub fn start(&self, spec: PipelineSpec) -> (Pipeline, FrameConsumer) {
-        let control = Arc::new(Control::new(spec.volume, spec.filters, !spec.use_seek_ghosting));
+        let least = self
+            .workers
+            .iter()
+            .min_by_key(|worker| worker.pipelines.load(Ordering::Relaxed));
+        let bell = least.map_or_else(Arc::default, |worker| Arc::clone(&worker.bell));
+        let control = Arc::new(Control::new(
+            spec.volume,
+            spec.filters,
+            !spec.use_seek_ghosting,
+            bell,
+        ));
         let (frames, consumer) = frame_queue(self.config.queue_frames, control.timeline());
         let job = Job {
             input: spec.input,
@@ -132,24 +182,8 @@ impl Engine {
             control: Arc::clone(&control),
             frames,
         };
-        let least = self
-            .workers
-            .iter()
-            .min_by_key(|worker| worker.pipelines.load(Ordering::Relaxed));
         let refused = match least {
-            // The caller must not wait for a worker that is stuck in a decoder.
-            Some(worker) => {
-                worker.pipelines.fetch_add(1, Ordering::Relaxed);
-                let refused = match worker.intake.try_send(job) {
-                    Ok(()) => None,
-                    Err(TrySendError::Full(job)) => Some((job, "the audio worker is overloaded")),
-                    Err(TrySendError::Disconnected(job)) => Some((job, "the audio worker has stopped")),
-                };
-                if refused.is_some() {
-                    worker.pipelines.fetch_sub(1, Ordering::Relaxed);
-                }
-                refused
-            }
+            Some(worker) => worker.take(job),
             None => Some((job, "the engine has no audio worker")),
         };
         if let Some((job, cause)) = refused {
@@ -184,7 +218,7 @@ impl std::fmt::Debug for Engine {
     }
 }
 
-/// Handle of a playing track. Dropping it stops production and frees everything, within a tick of its worker.
+/// Handle of a playing track. Dropping it stops production and frees everything, within a turn of its worker.
 pub struct Pipeline {
     control: Arc<Control>,
 }

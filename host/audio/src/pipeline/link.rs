@@ -3,7 +3,8 @@
 use std::cell::Cell;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
-use std::time::Duration;
+use std::task::Waker;
+use std::time::{Duration, Instant};
 
 use corosensei::Yielder;
 use parking_lot::Mutex;
@@ -20,13 +21,15 @@ const BYTES_PER_TURN: usize = 64 * 1024;
 /// Reads at the end of the input before a reader that does not take it for an answer gets an error.
 const MAX_READS_AT_END: u32 = 1_000;
 
-/// Ticks without a byte after which a new seek abandons the read.
-const PATIENCE_TICKS: u32 = 50;
+/// Time without a byte after which a new seek abandons the read.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The input of a pipeline together with the way back to its worker. Lives on the coroutine's stack.
 pub(super) struct Link<'y> {
     yielder: &'y Yielder<(), Turn>,
     control: Arc<Control>,
+    /// Rings for this pipeline.
+    waker: Waker,
     input: Mutex<HeadInput>,
     error: Cell<Option<String>>,
     generation: Cell<u64>,
@@ -44,6 +47,7 @@ impl<'y> Link<'y> {
     ) -> Self {
         Self {
             yielder,
+            waker: Waker::from(Arc::clone(&control)),
             control,
             input: Mutex::new(HeadInput::new(input)),
             error: Cell::new(None),
@@ -173,12 +177,13 @@ impl<'y> Link<'y> {
 
     /// The first `wanted` bytes of the input, or all of a shorter one.
     pub(super) fn head(&self, wanted: usize) -> Result<Vec<u8>, AudioError> {
+        let mut drought = Drought::default();
         loop {
             let filled = self.input.lock().fill_head(wanted);
             match filled {
                 Ok(true) => return Ok(self.input.lock().head().to_vec()),
-                Ok(false) => {}
-                Err(error) if is_temporary(&error) => self.suspend(Turn::Waiting),
+                Ok(false) => drought = Drought::default(),
+                Err(error) if is_temporary(&error) => self.wait_for_bytes(&mut drought),
                 Err(error) => {
                     return Err(AudioError::Decode {
                         cause: error.to_string(),
@@ -199,25 +204,48 @@ impl<'y> Link<'y> {
     }
 
     fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        let mut ticks = 0;
+        let mut drought = Drought::default();
         loop {
             let result = self.input.lock().read(buf);
             match result {
                 Ok(count) => {
+                    self.control.timeline().set_starved(false);
                     self.count(count)?;
                     return Ok(count);
                 }
                 Err(error) if is_temporary(&error) => {
-                    ticks += 1;
-                    if ticks > PATIENCE_TICKS && self.may_abandon.get() && self.seek_is_pending() {
+                    if drought.since.is_some_and(|since| since.elapsed() > PATIENCE)
+                        && self.may_abandon.get()
+                        && self.seek_is_pending()
+                    {
                         self.abandoned.set(true);
                         return Err(io::Error::other("the read was abandoned for a seek"));
                     }
-                    self.suspend(Turn::Waiting);
+                    self.wait_for_bytes(&mut drought);
                 }
                 Err(error) => return Err(self.note(error)),
             }
         }
+    }
+
+    /// Parks the pipeline until bytes arrive. Returns once without parking, for the read that has to follow the
+    /// registration.
+    fn wait_for_bytes(&self, drought: &mut Drought) {
+        drought.since.get_or_insert_with(Instant::now);
+        if !drought.is_registered {
+            drought.is_registered = self.input.lock().wake_on_bytes(&self.waker);
+            if drought.is_registered {
+                return;
+            }
+        }
+        self.control.timeline().set_starved(true);
+        // A seek that waits for the read to be given up needs the clock.
+        let is_called = std::mem::take(&mut drought.is_registered);
+        self.suspend(if is_called && !self.seek_is_pending() {
+            Turn::Idle
+        } else {
+            Turn::Poll
+        });
     }
 
     fn seek(&self, to: SeekFrom) -> io::Result<u64> {
@@ -244,6 +272,13 @@ impl<'y> Link<'y> {
         self.error.set(Some(first));
         error
     }
+}
+
+/// A read that gets no bytes.
+#[derive(Default)]
+struct Drought {
+    since: Option<Instant>,
+    is_registered: bool,
 }
 
 fn is_temporary(error: &io::Error) -> bool {

@@ -9,6 +9,7 @@ mod session;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::task::Wake;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -16,6 +17,7 @@ use corosensei::Yielder;
 use lavalink_protocol::filters::Filters;
 use parking_lot::Mutex;
 
+use crate::engine::bell::{Bell, Call};
 use crate::queue::{FrameProducer, Timeline};
 use crate::{AudioError, MediaHint, MediaInput, PipelineEvent, ResamplingQuality};
 
@@ -36,8 +38,12 @@ pub(crate) struct Settings {
 pub(crate) enum Turn {
     /// Its share of work is done; there is more.
     Worked,
-    /// It waits for bytes, room in the queue, or a seek.
-    Waiting,
+    /// The queue is full with so many frames.
+    Full(usize),
+    /// Nothing to do until somebody calls: bytes arrive, or a seek.
+    Idle,
+    /// It waits for bytes of an input that cannot call.
+    Poll,
     /// The observer is to be told.
     Event(PipelineEvent),
 }
@@ -54,8 +60,9 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// Controls with the given start values. `drop_queued`: a seek makes queued frames stale at once.
-    pub(crate) fn new(volume: u16, filters: Arc<Filters>, drop_queued: bool) -> Self {
+    /// Controls with the given start values. `drop_queued`: a seek makes queued frames stale at once. `bell` is the
+    /// worker's.
+    pub(crate) fn new(volume: u16, filters: Arc<Filters>, drop_queued: bool, bell: Arc<Bell>) -> Self {
         Self {
             volume: AtomicU16::new(volume.min(MAX_VOLUME)),
             filters: ArcSwap::new(filters),
@@ -63,7 +70,7 @@ impl Control {
             drop_queued,
             seekable: AtomicBool::new(true),
             stopped: AtomicBool::new(false),
-            timeline: Arc::new(Timeline::default()),
+            timeline: Arc::new(Timeline::new(Call::new(bell))),
         }
     }
 
@@ -90,6 +97,8 @@ impl Control {
         // A seek that will be ignored must not cost queued frames.
         self.timeline
             .begin_seek(self.drop_queued && self.seekable.load(Ordering::Relaxed));
+        drop(target);
+        self.timeline.call().ring();
     }
 
     /// Latest seek: its generation and target.
@@ -100,10 +109,22 @@ impl Control {
 
     pub(crate) fn stop(&self) {
         self.stopped.store(true, Ordering::Release);
+        self.timeline.call().ring();
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Acquire)
+    }
+}
+
+impl Wake for Control {
+    /// Bytes have come.
+    fn wake(self: Arc<Self>) {
+        self.timeline.call().ring();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.timeline.call().ring();
     }
 }
 

@@ -191,7 +191,7 @@ impl<'a> Session<'a> {
                         return error;
                     }
                     while !self.link.seek_is_pending() {
-                        self.link.suspend(Turn::Waiting);
+                        self.link.suspend(Turn::Idle);
                     }
                 }
             }
@@ -531,7 +531,7 @@ impl<'a> Session<'a> {
             if self.frames.has_room() {
                 return Ok(());
             }
-            self.link.suspend(Turn::Waiting);
+            self.link.suspend(Turn::Full(self.frames.target()));
         }
     }
 }

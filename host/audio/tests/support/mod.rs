@@ -375,14 +375,14 @@ impl Playing {
         let deadline = Instant::now() + DEADLINE;
         loop {
             match self.frames.pop(&mut packet) {
-                Popped::Frame { len, position } => {
+                Popped::Frame { len, position, .. } => {
                     return Some(Frame {
                         packet: packet[..len].to_vec(),
                         position,
                     });
                 }
                 Popped::Ended => return None,
-                Popped::Empty => assert!(Instant::now() < deadline, "no frame within the deadline"),
+                Popped::Empty { .. } => assert!(Instant::now() < deadline, "no frame within the deadline"),
             }
             std::thread::sleep(Duration::from_millis(1));
         }

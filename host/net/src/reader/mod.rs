@@ -7,6 +7,7 @@ mod window;
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -119,6 +120,12 @@ impl MediaReader {
     /// Bytes held in memory for this medium, behind and ahead of the position.
     pub fn buffered_bytes(&self) -> usize {
         self.shared.held_bytes()
+    }
+
+    /// Has `waker` woken once when there are new bytes, the end or an error. To be followed by a read, which sees what
+    /// came before.
+    pub fn wake_on_bytes(&mut self, waker: &Waker) {
+        self.shared.wake_on_bytes(waker);
     }
 
     /// The same reader for a thread that may wait, each read at most `timeout`.

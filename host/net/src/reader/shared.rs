@@ -1,6 +1,7 @@
 //! What the consumer and the read-ahead task both see. The lock is held for copies of at most one chunk, never longer.
 
 use std::io::{self, SeekFrom};
+use std::task::Waker;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -57,6 +58,8 @@ struct State {
     position: u64,
     /// From the first open; the length may become known later.
     opened: Option<Opened>,
+    /// For a consumer that found nothing to read.
+    waker: Option<Waker>,
     /// The task waits for room.
     parked: bool,
     /// Nobody will bring another byte.
@@ -95,6 +98,7 @@ impl Shared {
             window: Window::default(),
             position: 0,
             opened: None,
+            waker: None,
             parked: false,
             task_ended: false,
         };
@@ -190,6 +194,15 @@ impl Shared {
         state.parked = false;
         self.wake.notify_one();
         Ok(target)
+    }
+
+    /// Has `waker` woken by whatever happens next.
+    pub(super) fn wake_on_bytes(&self, waker: &Waker) {
+        let mut state = self.state.lock();
+        match &mut state.waker {
+            Some(known) => known.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
     }
 
     pub(super) fn opened(&self) -> Option<Opened> {
@@ -329,6 +342,10 @@ impl Shared {
     }
 
     fn announce(&self) {
+        let waker = self.state.lock().waker.take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
         self.settled.notify_one();
         self.changed.notify_all();
     }

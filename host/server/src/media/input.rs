@@ -1,6 +1,7 @@
 //! The readers of the network crate as inputs of the audio crate.
 
 use std::io::{self, Read, Seek, SeekFrom};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use lavalink_audio::{MediaInput, MediaPiece};
@@ -60,6 +61,11 @@ impl MediaInput for PlaybackInput {
             offset: piece.offset,
             start: piece.start,
         })
+    }
+
+    fn wake_on_bytes(&mut self, waker: &Waker) -> bool {
+        self.0.wake_on_bytes(waker);
+        true
     }
 }
 

@@ -1,9 +1,9 @@
 //! Figures of the voice engine: what was sent, what was not, how late.
 
-use lavalink_voice::{LATENESS_BOUNDS_US, Lateness, VoiceEngine, VoiceTotals};
+use lavalink_voice::{GapCause, LATENESS_BOUNDS_US, Lateness, VoiceEngine, VoiceTotals};
 use prometheus::proto::MetricFamily;
 
-use super::families::{counters, histogram};
+use super::families::{Label, counters, histogram};
 use crate::stats;
 
 /// Adds the engine's families. Zeros stand for an engine that has not been started.
@@ -31,6 +31,25 @@ pub fn collect(engine: Option<&VoiceEngine>, families: &mut Vec<MetricFamily>) {
         "Slots run more than 5 ms after they were due; most of them were sent all the same.",
         [(&[][..], totals.late_slots)],
     ));
+    for (name, help, counts) in [
+        (
+            "lavalink_audio_gaps_total",
+            "Gaps in the audio of players, by the cause they began with. GET .../players/{guildId}/diagnosis explains them.",
+            totals.gaps,
+        ),
+        (
+            "lavalink_audio_missed_frames_total",
+            "Frames of 20 ms that were due and not sent, by cause.",
+            totals.missed,
+        ),
+        (
+            "lavalink_audio_late_frames_total",
+            "Frames sent more than 5 ms after they were due, by cause.",
+            totals.late,
+        ),
+    ] {
+        families.push(by_cause(name, help, counts));
+    }
     families.push(histogram(
         "lavalink_audio_send_lateness_seconds",
         "How long after it was due each 20 ms slot of a voice connection was run.",
@@ -38,4 +57,16 @@ pub fn collect(engine: Option<&VoiceEngine>, families: &mut Vec<MetricFamily>) {
         &lateness.buckets,
         lateness.sum_us as f64 / 1e6,
     ));
+}
+
+fn by_cause(name: &str, help: &str, counts: [u64; GapCause::ALL.len()]) -> MetricFamily {
+    let labels: Vec<[Label; 1]> = GapCause::ALL
+        .iter()
+        .map(|cause| [("cause", cause.name())])
+        .collect();
+    let samples = labels
+        .iter()
+        .zip(counts)
+        .map(|(labels, count)| (&labels[..], count));
+    counters(name, help, samples)
 }

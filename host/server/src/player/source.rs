@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
 
-use lavalink_voice::{FrameSource, MAX_PACKET, SharedSource};
+use lavalink_voice::{FlightRecorder, FrameSource, MAX_PACKET, SharedSource, SourceReport};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -29,6 +29,8 @@ pub struct SourceState {
     pub counter: FrameCounter,
     /// Wakes the player's task: a first frame, an end, something to free.
     pub changed: Arc<Notify>,
+    /// What became of each slot; from the first voice connection on. Never locked by a pacer.
+    flight: Mutex<Option<Arc<FlightRecorder>>>,
     last_poll: AtomicI64,
 }
 
@@ -36,6 +38,11 @@ impl SourceState {
     /// When the pacer asked last, on the monotonic clock in milliseconds.
     pub fn last_poll(&self) -> i64 {
         self.last_poll.load(Relaxed)
+    }
+
+    /// What became of each slot; `None` when there was never a voice connection.
+    pub fn flight(&self) -> Option<Arc<FlightRecorder>> {
+        self.flight.lock().clone()
     }
 }
 
@@ -56,6 +63,7 @@ pub struct PlayerSource<F> {
     commands: rtrb::Consumer<Command<F>>,
     retired: rtrb::Producer<Playing<F>>,
     current: Option<Playing<F>>,
+    report: SourceReport,
     state: Arc<SourceState>,
 }
 
@@ -82,16 +90,32 @@ impl<F: Frames> PlayerSource<F> {
         }
         let playing = self.current.as_mut().filter(|playing| !playing.is_over)?;
         match playing.frames.pull(packet) {
-            Pulled::Frame { len, position } => {
+            Pulled::Frame {
+                len,
+                position,
+                queued,
+                ready_for,
+            } => {
                 let is_first = playing.clock.frames() == 0;
                 if playing.clock.frame(position, now) {
                     if is_first {
                         self.state.changed.notify_one();
                     }
+                    self.report = SourceReport {
+                        queued,
+                        ready_for,
+                        is_starved: playing.frames.is_starved(),
+                        lack: None,
+                    };
                     return Some(len);
                 }
             }
-            Pulled::Empty => {
+            Pulled::Empty { lack } => {
+                self.report = SourceReport {
+                    is_starved: playing.frames.is_starved(),
+                    lack,
+                    ..SourceReport::default()
+                };
                 if playing.clock.frames() > 0 {
                     count_nulled();
                 }
@@ -110,9 +134,20 @@ impl<F: Frames> FrameSource for PlayerSource<F> {
         self.apply_commands();
         let now = monotonic_ms();
         self.state.last_poll.store(now, Relaxed);
+        self.report = SourceReport::default();
         let len = self.pull(packet, now);
         self.state.counter.count(len.is_some(), unix_ms());
         len
+    }
+
+    fn report(&self) -> SourceReport {
+        self.report
+    }
+
+    fn recorder(&self) -> Option<Arc<FlightRecorder>> {
+        Some(Arc::clone(
+            self.state.flight.lock().get_or_insert_with(Arc::default),
+        ))
     }
 }
 
@@ -133,12 +168,14 @@ impl<F: Frames> SourceHandle<F> {
             is_paused: AtomicBool::new(false),
             counter: FrameCounter::default(),
             changed: Arc::new(Notify::new()),
+            flight: Mutex::default(),
             last_poll: AtomicI64::new(i64::MIN / 2),
         });
         let source = PlayerSource {
             commands: command_consumer,
             retired: retired_producer,
             current: None,
+            report: SourceReport::default(),
             state: Arc::clone(&state),
         };
         Self {
@@ -219,6 +256,8 @@ mod tests {
             .map(|index| Pulled::Frame {
                 len: 3,
                 position: index * 20,
+                queued: 0,
+                ready_for: std::time::Duration::ZERO,
             })
             .collect();
         (Script(script, Arc::clone(&alive)), alive)

@@ -5,6 +5,7 @@ mod answer;
 mod auth;
 mod body;
 mod charset;
+mod diagnosis;
 mod errors;
 mod info;
 mod media_type;

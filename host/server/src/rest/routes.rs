@@ -13,7 +13,7 @@ use axum::response::IntoResponse;
 use axum::routing::{MethodFilter, MethodRouter, any};
 
 use super::openapi::{self, Operation, operations as doc};
-use super::{ApiError, auth, info, metrics, players, route_planner, sessions, tracks};
+use super::{ApiError, auth, diagnosis, info, metrics, players, route_planner, sessions, tracks};
 use crate::config::MetricsConfig;
 use crate::node::Node;
 use crate::websocket;
@@ -160,6 +160,8 @@ fn fixed() -> Vec<Endpoint> {
             .get(&doc::GET_PLAYER, players::show)
             .patch(&doc::UPDATE_PLAYER, players::update)
             .delete(&doc::DESTROY_PLAYER, players::destroy),
+        Endpoint::at("/v4/sessions/{sessionId}/players/{guildId}/diagnosis")
+            .get(&doc::DIAGNOSE_PLAYER, diagnosis::show),
         Endpoint::at("/v4/routeplanner/status").get(&doc::ROUTE_PLANNER_STATUS, route_planner::status),
         Endpoint::at("/v4/routeplanner/free/address").post(&doc::FREE_ADDRESS, route_planner::free_address),
         Endpoint::at("/v4/routeplanner/free/all").post(&doc::FREE_ALL, route_planner::free_all),

@@ -1,6 +1,17 @@
 //! Time as the pacers see it: a monotonic clock and the 20 ms grid.
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// Where the clock of all pacers begins.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// The clock all pacers share.
+pub(crate) fn process_clock() -> Duration {
+    START.elapsed()
+}
 
 /// Length of one Opus packet.
 pub(crate) const FRAME: Duration = Duration::from_millis(20);
@@ -21,24 +32,20 @@ pub(crate) trait Clock {
 
     /// Waits until there is something new to do.
     fn park(&mut self);
+
+    /// CPU time used by the calling thread.
+    fn thread_cpu(&self) -> Duration;
+
+    /// CPU time used by all threads of the process.
+    fn process_cpu(&self) -> Duration;
 }
 
 /// The system's monotonic clock.
-pub(crate) struct SystemClock {
-    start: Instant,
-}
-
-impl SystemClock {
-    pub(crate) fn new() -> Self {
-        Self {
-            start: Instant::now(),
-        }
-    }
-}
+pub(crate) struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Duration {
-        self.start.elapsed()
+        process_clock()
     }
 
     fn sleep_until(&mut self, deadline: Duration) {
@@ -51,6 +58,18 @@ impl Clock for SystemClock {
     fn park(&mut self) {
         std::thread::park();
     }
+
+    fn thread_cpu(&self) -> Duration {
+        cpu_time(ClockId::ThreadCPUTime)
+    }
+
+    fn process_cpu(&self) -> Duration {
+        cpu_time(ClockId::ProcessCPUTime)
+    }
+}
+
+fn cpu_time(clock: ClockId) -> Duration {
+    Duration::try_from(clock_gettime(clock)).unwrap_or_default()
 }
 
 /// The first point of the grid `offset + n * 20 ms` at or after `now`.

@@ -3,12 +3,15 @@
 //! A pacer thread sleeps until the next slot of its grid that has streams, asks each of their sources for a packet,
 //! encrypts and sends it. It never waits for a lock, allocates nothing while sending and does no I/O but UDP.
 
-mod clock;
+pub(crate) mod clock;
+#[cfg(test)]
+mod flight_tests;
 pub(crate) mod link;
 pub(crate) mod stream;
 #[cfg(test)]
 mod tests;
 mod thread;
+mod watch;
 mod wheel;
 
 use std::{net::UdpSocket, sync::Arc, time::Duration};

@@ -10,6 +10,7 @@ use super::{
     link::{MediaLink, Protection, Stop},
     stream::Stream,
     thread::{Inbox, run},
+    watch::Blame,
     wheel::Wheel,
 };
 use crate::{
@@ -22,7 +23,7 @@ use crate::{
     },
 };
 
-const KEY: [u8; 32] = [5; 32];
+pub(super) const KEY: [u8; 32] = [5; 32];
 const MS: Duration = Duration::from_millis(1);
 
 /// Gives numbered packets while it has any.
@@ -124,7 +125,7 @@ impl Drive {
     fn slots(&mut self, count: usize) {
         for _ in 0..count {
             let Some(at) = self.wheel.next_run() else { return };
-            self.ended += self.wheel.run(at);
+            self.ended += self.wheel.run(at, Blame::NONE);
         }
     }
 }
@@ -373,7 +374,7 @@ fn many_streams_spread_over_the_slots() {
     let mut at = Vec::new();
     for _ in 0..10 {
         at.push(wheel.next_run().unwrap());
-        wheel.run(*at.last().unwrap());
+        wheel.run(*at.last().unwrap(), Blame::NONE);
     }
     assert_eq!(at, (0..10).map(|slot| 2 * slot * MS).collect::<Vec<_>>());
     assert_eq!(wheel.next_run(), Some(FRAME));
@@ -390,7 +391,7 @@ fn a_slot_that_is_behind_catches_up_without_a_burst() {
     let mut times = Vec::new();
     let mut now = 75 * MS;
     for _ in 0..7 {
-        drive.wheel.run(now);
+        drive.wheel.run(now, Blame::NONE);
         times.push(now);
         now = drive.wheel.next_run().unwrap();
     }
@@ -407,7 +408,7 @@ fn a_slot_too_far_behind_starts_over_on_its_grid() {
     bench.link.protect(Protection::Plain);
     drive.slots(1);
     bench.tell_speaking();
-    drive.wheel.run(1025 * MS);
+    drive.wheel.run(1025 * MS, Blame::NONE);
     assert_eq!(drive.wheel.next_run(), Some(1040 * MS));
     assert_eq!(
         bench.counters.lost_slots(),
@@ -436,6 +437,14 @@ impl<F: FnMut()> Clock for FakeClock<F> {
 
     fn park(&mut self) {
         (self.at_park)();
+    }
+
+    fn thread_cpu(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn process_cpu(&self) -> Duration {
+        Duration::ZERO
     }
 }
 

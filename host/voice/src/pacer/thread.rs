@@ -14,7 +14,8 @@ use parking_lot::Mutex;
 use super::{
     clock::{Clock, SLOT_STEP, SystemClock},
     stream::Stream,
-    wheel::Wheel,
+    watch::Watch,
+    wheel::{LATE, Wheel},
 };
 use crate::{
     error::VoiceError,
@@ -70,7 +71,7 @@ impl PacerPool {
             let phase = SLOT_STEP.mul_f64(index as f64 / count as f64);
             let handle = std::thread::Builder::new()
                 .name(name.clone())
-                .spawn(move || run(&shared, phase, SystemClock::new()))
+                .spawn(move || run(&shared, phase, SystemClock))
                 .map_err(|source| VoiceError::Thread { name, source })?;
             pool.threads.push((inbox, handle.thread().clone()));
         }
@@ -113,6 +114,8 @@ impl Drop for PacerPool {
 /// Allocates only when a stream is added to a slot that has to grow; never while it sends.
 pub(super) fn run(inbox: &Inbox, phase: Duration, mut clock: impl Clock) {
     let mut wheel = Wheel::new(phase, Arc::clone(&inbox.lateness));
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut watch = Watch::new(&clock, processors);
     let mut arrivals = Vec::new();
     loop {
         if inbox.news.load(Ordering::Acquire) {
@@ -136,8 +139,12 @@ pub(super) fn run(inbox: &Inbox, phase: Duration, mut clock: impl Clock) {
         match wheel.next_run() {
             None => clock.park(),
             Some(at) => {
+                let waited_from = clock.now();
                 clock.sleep_until(at);
-                let ended = wheel.run(clock.now());
+                let now = clock.now();
+                let is_late = now.saturating_sub(at) > LATE;
+                let blame = watch.woke(&clock, at, waited_from, is_late);
+                let ended = wheel.run(now, blame);
                 if ended > 0 {
                     inbox.load.fetch_sub(ended, Ordering::Relaxed);
                 }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock::{FRAME, SLOT_STEP, SLOTS, next_on_grid};
-use super::stream::{Ran, Scratch, Stream};
+use super::stream::{Moment, Ran, Scratch, Stream};
+use super::watch::Blame;
 use crate::counters::VoiceCounters;
 use crate::totals::LatenessHistogram;
 
 /// A slot run later than this counts as late.
-const LATE: Duration = Duration::from_millis(5);
+pub(super) const LATE: Duration = Duration::from_millis(5);
 
 /// Frames a slot may be behind before the missed ones are given up.
 const MAX_FRAMES_BEHIND: u32 = 3;
@@ -84,7 +85,7 @@ impl Wheel {
     }
 
     /// Runs the slot that is next, if its time has come. Streams that ended are sent back; returns how many.
-    pub(crate) fn run(&mut self, now: Duration) -> usize {
+    pub(super) fn run(&mut self, now: Duration, blame: Blame) -> usize {
         let next = self
             .slots
             .iter_mut()
@@ -94,7 +95,7 @@ impl Wheel {
             Some(slot) if slot.run_at <= now => {
                 let behind = now.saturating_sub(slot.due);
                 self.lateness.record(behind, slot.streams.len() as u64);
-                slot.run(now, behind, &mut self.scratch)
+                slot.run(now, behind, blame, &mut self.scratch)
             }
             _ => 0,
         }
@@ -110,12 +111,20 @@ fn preferred(lengths: impl Iterator<Item = usize> + Clone) -> Option<usize> {
 }
 
 impl Slot {
-    fn run(&mut self, now: Duration, behind: Duration, scratch: &mut Scratch) -> usize {
+    fn run(&mut self, now: Duration, behind: Duration, blame: Blame, scratch: &mut Scratch) -> usize {
+        let missed_due = self.due;
         let mut lost = 0;
         if behind > FRAME * MAX_FRAMES_BEHIND {
             lost = (behind.as_nanos() / FRAME.as_nanos()) as u64;
             self.due = next_on_grid(now + Duration::from_nanos(1), self.offset).saturating_sub(FRAME);
         }
+        let lateness = now.saturating_sub(self.due);
+        let moment = Moment {
+            due: self.due,
+            lateness,
+            is_late: lateness > LATE,
+            blame,
+        };
         let mut ended = 0;
         let mut any_locked = false;
         let mut index = 0;
@@ -126,8 +135,9 @@ impl Slot {
             }
             if lost > 0 {
                 VoiceCounters::add(&counters.lost_slots, lost);
+                stream.gave_up(missed_due, lost, blame);
             }
-            let ran = stream.run(scratch, false);
+            let ran = stream.run(scratch, moment, false);
             stream.retry = ran == Ran::Locked;
             any_locked |= stream.retry;
             if ran == Ran::Finished {
@@ -139,7 +149,7 @@ impl Slot {
         }
         if any_locked {
             for stream in self.streams.iter_mut().filter(|stream| stream.retry) {
-                stream.run(scratch, true);
+                stream.run(scratch, moment, true);
             }
         }
         self.due += FRAME;

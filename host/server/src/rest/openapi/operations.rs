@@ -171,6 +171,19 @@ pub const GET_PLAYER: Operation = Operation {
         Answer::error(404, "No such session is connected, or it has no such player."),
     ],
 };
+/// `GET …/players/{guildId}/diagnosis`
+pub const DIAGNOSE_PLAYER: Operation = Operation {
+    id: "diagnosePlayer",
+    tag: "players",
+    summary: "What the gaps of the last minute of a player's audio were caused by. An extension of this node.",
+    parameters: &[SESSION, GUILD, TRACE],
+    body: None,
+    answers: &[
+        Answer::json(200, "The diagnosis.", "Diagnosis"),
+        Answer::error(400, "The guild id is no number."),
+        Answer::error(404, "No such session is connected, or it has no such player."),
+    ],
+};
 /// `PATCH …/players/{guildId}`
 pub const UPDATE_PLAYER: Operation = Operation {
     id: "updatePlayer",
