@@ -29,7 +29,10 @@ const NEITHER: &[(&str, &str)] = &[
         "ws-event-trackexception-nullmessage.json",
         "every failure of the node has a text",
     ),
-    ("rest-error-400-address.json", "no route planner yet"),
+    (
+        "rest-error-400-address.json",
+        "the reason is the system's: see route_planner.rs",
+    ),
     (
         "rest-routeplanner-balancingip.json",
         "other addresses and times: see route_planner.rs",
