@@ -2,18 +2,33 @@
 
 use std::sync::Arc;
 
-use axum::extract::RawPathParams;
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::request::Parts;
 use lavalink_protocol::ids::GuildId;
 
 use super::errors::ApiError;
 use crate::node::Node;
 use crate::session::Session;
 
+/// The variables of the path, decoded.
+pub struct Variables(RawPathParams);
+
+impl<S: Send + Sync> FromRequestParts<S> for Variables {
+    type Rejection = ApiError;
+
+    /// # Errors
+    /// 400 for what is no UTF-8.
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let params = RawPathParams::from_request_parts(parts, state).await;
+        params.map(Self).map_err(ApiError::undecodable)
+    }
+}
+
 /// The guild id of the path.
 ///
 /// # Errors
 /// 400 when it is no signed 64-bit number.
-pub fn guild_id(params: &RawPathParams) -> Result<GuildId, ApiError> {
+pub fn guild_id(params: &Variables) -> Result<GuildId, ApiError> {
     variable(params, "guildId").parse().map_err(ApiError::undecodable)
 }
 
@@ -21,14 +36,15 @@ pub fn guild_id(params: &RawPathParams) -> Result<GuildId, ApiError> {
 ///
 /// # Errors
 /// 404, also for a session that waits to be resumed.
-pub fn session(params: &RawPathParams, node: &Node) -> Result<Arc<Session>, ApiError> {
+pub fn session(params: &Variables, node: &Node) -> Result<Arc<Session>, ApiError> {
     node.registry
         .connected(variable(params, "sessionId"))
         .ok_or_else(|| ApiError::not_found("Session not found"))
 }
 
-fn variable<'a>(params: &'a RawPathParams, name: &str) -> &'a str {
+fn variable<'a>(params: &'a Variables, name: &str) -> &'a str {
     params
+        .0
         .iter()
         .find(|(key, _)| *key == name)
         .map_or("", |(_, value)| value)

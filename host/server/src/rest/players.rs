@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{RawPathParams, RawQuery, Request, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::http::{Response, StatusCode};
 use lavalink_audio::filters::{FilterError, validate};
 use lavalink_protocol::filters::Filters;
@@ -28,7 +28,10 @@ impl From<Destroyed> for ApiError {
 }
 
 /// `GET …/players`
-pub async fn list(State(node): State<Arc<Node>>, params: RawPathParams) -> Result<Response<Body>, ApiError> {
+pub async fn list(
+    State(node): State<Arc<Node>>,
+    params: paths::Variables,
+) -> Result<Response<Body>, ApiError> {
     let session = paths::session(&params, &node)?;
     let players: Vec<Player> = session
         .players()
@@ -39,7 +42,10 @@ pub async fn list(State(node): State<Arc<Node>>, params: RawPathParams) -> Resul
 }
 
 /// `GET …/players/{guildId}`
-pub async fn show(State(node): State<Arc<Node>>, params: RawPathParams) -> Result<Response<Body>, ApiError> {
+pub async fn show(
+    State(node): State<Arc<Node>>,
+    params: paths::Variables,
+) -> Result<Response<Body>, ApiError> {
     let guild_id = paths::guild_id(&params)?;
     let session = paths::session(&params, &node)?;
     let player = session
@@ -49,7 +55,10 @@ pub async fn show(State(node): State<Arc<Node>>, params: RawPathParams) -> Resul
 }
 
 /// `DELETE …/players/{guildId}`
-pub async fn destroy(State(node): State<Arc<Node>>, params: RawPathParams) -> Result<StatusCode, ApiError> {
+pub async fn destroy(
+    State(node): State<Arc<Node>>,
+    params: paths::Variables,
+) -> Result<StatusCode, ApiError> {
     let guild_id = paths::guild_id(&params)?;
     let session = paths::session(&params, &node)?;
     if let Some(player) = session.remove_player(guild_id) {
@@ -61,7 +70,7 @@ pub async fn destroy(State(node): State<Arc<Node>>, params: RawPathParams) -> Re
 /// `PATCH …/players/{guildId}`; the order of things is that of section 1.9.
 pub async fn update(
     State(node): State<Arc<Node>>,
-    params: RawPathParams,
+    params: paths::Variables,
     RawQuery(query): RawQuery,
     request: Request,
 ) -> Result<Response<Body>, ApiError> {

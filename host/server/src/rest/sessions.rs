@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{RawPathParams, Request, State};
+use axum::extract::{Request, State};
 use axum::http::Response;
 use lavalink_protocol::update::SessionUpdate;
 
@@ -13,7 +13,7 @@ use crate::node::Node;
 /// Changes what happens when the session's socket is lost.
 pub async fn update(
     State(node): State<Arc<Node>>,
-    params: RawPathParams,
+    params: paths::Variables,
     request: Request,
 ) -> Result<Response<Body>, ApiError> {
     let body = body::read(request).await?;
