@@ -76,13 +76,17 @@ async fn every_planner_is_described() {
             assert!(answer.message().starts_with("Invalid address: 999.1.1.1: "));
         }
     }
-    for (name, strategy) in [
-        ("rest-routeplanner-nanoip.json", "NanoSwitch"),
-        ("rest-routeplanner-rotatingnanoip.json", "RotatingNanoSwitch"),
+    for (name, block, strategy) in [
+        ("rest-routeplanner-nanoip.json", "2001:db8::/64", "NanoSwitch"),
+        (
+            "rest-routeplanner-rotatingnanoip.json",
+            "2001:db8::/48",
+            "RotatingNanoSwitch",
+        ),
     ] {
-        let node = node(&format!("{{ipBlocks: ['2001:db8::/64'], strategy: {strategy}}}")).await;
+        let node = node(&format!("{{ipBlocks: ['{block}'], strategy: {strategy}}}")).await;
         let status = node.rest().get("/v4/routeplanner/status").await;
-        let free = ["/details/currentAddressIndex", "/details/blockIndex"];
+        let free = ["/details/currentAddressIndex", "/details/ipBlock/size"];
         used.same(name, &status.text, &free);
     }
     used.are(PRODUCED);
