@@ -121,6 +121,8 @@ async fn methods_and_paths() {
         text,
         r#""status":999,"error":"None","message":"No message available"}"#
     );
+    let answer = rest.get("/v4/sessions/%FF/players").await;
+    assert_eq!((answer.status, answer.message().as_str()), (400, "Bad Request"));
     let answer = rest.get("/v4/n%C3%BC?a=b").await;
     assert_eq!(answer.json()["path"], "/v4/n%C3%BC", "not decoded");
     // Compression and cookies are nobody's business.
@@ -438,4 +440,111 @@ async fn what_was_missed_is_replayed_in_order() {
         .filter_map(|m| m["guildId"].as_str())
         .collect();
     assert_eq!(of.len(), 2, "one for each player");
+}
+
+#[tokio::test]
+async fn voice_requests_cause_events_in_order() {
+    let mut stage = Stage::start_with(
+        Config::default(),
+        NodeOptions {
+            extra_yaml: "    playerUpdateInterval: 3600\n".to_owned(),
+            ..NodeOptions::default()
+        },
+    )
+    .await;
+    stage.join(1).await;
+    let path = lavalink_blackbox::media::tone(
+        stage.node.directory(),
+        "long.wav",
+        &["-c:a", "pcm_s16le"],
+        48_000,
+        60.0,
+        440,
+        660,
+    );
+    stage.play(1, path.to_str().expect("text")).await;
+    stage.heard(1, "audio", |r| r.frames.media > 20).await;
+    stage.socket.drain(Duration::from_millis(200)).await;
+
+    // The same data on an open connection changes nothing.
+    let seen = stage.socket.seen.len();
+    let voice = json!({"voice": stage.voice(1)});
+    stage.update(1, &voice).await;
+    stage.socket.drain(Duration::from_millis(300)).await;
+    assert_eq!(stage.socket.seen.len(), seen);
+
+    // Other data replaces the connection.
+    let mut other = voice;
+    other["voice"]["sessionId"] = json!("another");
+    let player = stage.update(1, &other).await;
+    assert_eq!(player["voice"]["sessionId"], "another");
+    stage
+        .socket
+        .wait(|m| m["op"] == "playerUpdate" && m["state"]["connected"] == true)
+        .await;
+    let found: Vec<String> = stage.socket.seen[seen..].iter().map(describe).collect();
+    assert_eq!(found, ["WebSocketClosedEvent ", "playerUpdate", "playerUpdate"]);
+    let closed = &stage.socket.seen[seen];
+    assert_eq!(
+        (&closed["code"], &closed["byRemote"]),
+        (&json!(1000), &json!(false))
+    );
+    let between = &stage.socket.seen[seen + 1]["state"];
+    assert_eq!(
+        (&between["connected"], &between["ping"]),
+        (&json!(false), &json!(-1))
+    );
+
+    // The end of a player: first its track, then its connection.
+    let seen = stage.socket.seen.len();
+    assert_eq!(stage.rest.delete(&stage.socket.player(1)).await.status, 204);
+    stage
+        .socket
+        .wait(|m| m["op"] == "playerUpdate" && m["state"]["connected"] == false)
+        .await;
+    stage.socket.drain(Duration::from_millis(200)).await;
+    let found: Vec<String> = stage.socket.seen[seen..].iter().map(describe).collect();
+    assert_eq!(
+        found,
+        ["TrackEndEvent stopped", "WebSocketClosedEvent ", "playerUpdate"]
+    );
+}
+
+#[tokio::test]
+async fn player_updates_go_on_while_a_track_is_paused_and_end_with_it() {
+    let node = Node::start(NodeOptions {
+        extra_yaml: "    playerUpdateInterval: 1\n".to_owned(),
+        ..NodeOptions::default()
+    })
+    .await;
+    let path = lavalink_blackbox::media::tone(
+        node.directory(),
+        "long.wav",
+        &["-c:a", "pcm_s16le"],
+        48_000,
+        60.0,
+        440,
+        660,
+    );
+    let (rest, mut socket) = (node.rest(), node.socket().await);
+    let player = socket.player(1);
+    rest.patch(&player, &json!({"track": {"identifier": path}})).await;
+    rest.patch(&player, &json!({"paused": true})).await;
+    let mut times = Vec::new();
+    while times.len() < 6 {
+        let update = socket.wait(|m| m["op"] == "playerUpdate").await;
+        assert_eq!(
+            (&update["state"]["connected"], &update["state"]["ping"]),
+            (&json!(false), &json!(-1))
+        );
+        times.push(update["state"]["time"].as_i64().expect("a number"));
+    }
+    // Two at once when the track starts, then one a second, at a fixed rate: no sooner than the rate allows.
+    let whole = times[5] - times[1];
+    assert!(whole > 3_000, "{times:?}");
+    rest.patch(&player, &json!({"track": {"encoded": null}})).await;
+    socket.event("TrackEndEvent", 1).await;
+    let seen = socket.seen.len();
+    socket.drain(Duration::from_millis(2_500)).await;
+    assert!(socket.seen[seen..].iter().all(|m| m["op"] != "playerUpdate"));
 }
