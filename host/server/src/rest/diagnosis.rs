@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{RawPathParams, State};
+use axum::extract::State;
 use axum::http::Response;
 use lavalink_protocol::ids::GuildId;
 use lavalink_voice::{Flight, Gap, GapCause, Outcome, Slot, find_gaps};
@@ -92,7 +92,10 @@ struct Evidence {
 }
 
 /// `GET …/players/{guildId}/diagnosis`
-pub async fn show(State(node): State<Arc<Node>>, params: RawPathParams) -> Result<Response<Body>, ApiError> {
+pub async fn show(
+    State(node): State<Arc<Node>>,
+    params: paths::Variables,
+) -> Result<Response<Body>, ApiError> {
     let guild_id = paths::guild_id(&params)?;
     let session = paths::session(&params, &node)?;
     let player = session
