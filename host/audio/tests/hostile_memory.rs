@@ -97,8 +97,8 @@ fn take(playing: &mut Playing, began: Instant) -> Result<(), String> {
         match playing.frames.pop(&mut packet) {
             Popped::Frame { .. } => frames += 1,
             Popped::Ended => return Ok(()),
-            Popped::Empty if began.elapsed() > PATIENCE => return Err("it hangs".to_owned()),
-            Popped::Empty => std::thread::sleep(Duration::from_micros(200)),
+            Popped::Empty { .. } if began.elapsed() > PATIENCE => return Err("it hangs".to_owned()),
+            Popped::Empty { .. } => std::thread::sleep(Duration::from_micros(200)),
         }
         if playing
             .events
