@@ -267,6 +267,12 @@ impl Socket {
         }
     }
 
+    /// Messages seen so far are not waited for any more. Returns their number.
+    pub fn skip_seen(&mut self) -> usize {
+        self.cursor = self.seen.len();
+        self.cursor
+    }
+
     /// First event of this type for a guild.
     pub async fn event(&mut self, kind: &str, guild: u64) -> Value {
         let guild = guild.to_string();

@@ -103,7 +103,8 @@ async fn a_media_server_that_falls_silent_is_named() {
     let bytes = std::fs::read(path).expect("the file was made");
     services.serve(
         "/tone.mp3",
-        Resource::bytes("audio/mpeg", bytes).stall_after(80_000, usize::MAX),
+        // A second and a quarter each time, then nothing until the node gives the connection up.
+        Resource::bytes("audio/mpeg", bytes).stall_after(20_000, usize::MAX),
     );
     stage.join(1).await;
     stage.play(1, &services.url("/tone.mp3")).await;
