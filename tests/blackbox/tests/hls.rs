@@ -218,8 +218,9 @@ async fn a_complete_stream_seeks_by_its_segments() {
                 ))
                 .len()
         };
+        // What is read ahead before the jump is known ends well before the 24th of 30 segments.
         assert!(
-            segments(15) == 0 && segments(28) > 0,
+            segments(24) == 0 && segments(28) > 0,
             "{name}: only what is needed"
         );
     }
