@@ -102,8 +102,9 @@ async fn schemathesis_finds_nothing_undocumented() {
             "40",
             "--seed",
             "20261123",
+            // Its threads change the interpreter's recursion limit under each other, which Python 3.11 does not survive.
             "--workers",
-            "2",
+            "1",
         ])
         .args([
             "--phases",
