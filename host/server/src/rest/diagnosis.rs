@@ -96,11 +96,7 @@ pub async fn show(
     State(node): State<Arc<Node>>,
     params: paths::Variables,
 ) -> Result<Response<Body>, ApiError> {
-    let guild_id = paths::guild_id(&params)?;
-    let session = paths::session(&params, &node)?;
-    let player = session
-        .player(guild_id)
-        .ok_or_else(|| ApiError::not_found("Player not found"))?;
+    let (guild_id, player) = paths::player(&params, &node)?;
     let shared = player.shared();
     let flight = shared.source.flight().map(|flight| flight.read());
     let flight = flight.unwrap_or(Flight {

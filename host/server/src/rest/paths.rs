@@ -8,6 +8,7 @@ use lavalink_protocol::ids::GuildId;
 
 use super::errors::ApiError;
 use crate::node::Node;
+use crate::player::PlayerHandle;
 use crate::session::Session;
 
 /// The variables of the path, decoded.
@@ -40,6 +41,18 @@ pub fn session(params: &Variables, node: &Node) -> Result<Arc<Session>, ApiError
     node.registry
         .connected(variable(params, "sessionId"))
         .ok_or_else(|| ApiError::not_found("Session not found"))
+}
+
+/// The player of the path, with its guild id.
+///
+/// # Errors
+/// 400 and 404 as [`guild_id`] and [`session`]; 404 when the session has no such player.
+pub fn player(params: &Variables, node: &Node) -> Result<(GuildId, PlayerHandle), ApiError> {
+    let guild_id = guild_id(params)?;
+    let player = session(params, node)?
+        .player(guild_id)
+        .ok_or_else(|| ApiError::not_found("Player not found"))?;
+    Ok((guild_id, player))
 }
 
 fn variable<'a>(params: &'a Variables, name: &str) -> &'a str {

@@ -46,11 +46,7 @@ pub async fn show(
     State(node): State<Arc<Node>>,
     params: paths::Variables,
 ) -> Result<Response<Body>, ApiError> {
-    let guild_id = paths::guild_id(&params)?;
-    let session = paths::session(&params, &node)?;
-    let player = session
-        .player(guild_id)
-        .ok_or_else(|| ApiError::not_found("Player not found"))?;
+    let (_, player) = paths::player(&params, &node)?;
     Ok(json(&player.shared().to_wire()))
 }
 
