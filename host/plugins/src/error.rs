@@ -42,6 +42,14 @@ pub enum LoadError {
     /// The manifest is absent or broken.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    /// The operator's settings keep it out.
+    #[error("plugin {plugin} is not admitted: {reason}")]
+    NotAdmitted {
+        /// Name in the manifest.
+        plugin: String,
+        /// Why, and what can be done.
+        reason: String,
+    },
     /// No interface generation is spoken by both sides.
     #[error(
         "plugin {plugin} is built for interface generation {}, this node speaks generation {}; {}",

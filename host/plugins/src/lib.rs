@@ -6,6 +6,7 @@
 //! wrong becomes a [`Failure`](lavalink_plugin_api::Failure) and never takes the node with it (short of a crash of the
 //! process itself, which native code can always cause).
 
+mod admission;
 mod call;
 mod discovery;
 mod error;
@@ -16,9 +17,10 @@ mod plugins;
 mod registry;
 mod resolution;
 
+pub use admission::{Admission, AdmitAll, Applicant, BadSha256, DEFAULT_MEMORY_MIB, Form, Grants, Sha256};
 pub use call::{CallOutcome, CallReport};
 pub use error::{LoadError, LoadReport};
 pub use guard::GuardLimits;
-pub use manifest::{Manifest, ManifestError};
+pub use manifest::{CUSTOM_SECTION, Manifest, ManifestError};
 pub use plugins::{HostFactory, LoadOptions, PluginInfo, Plugins, Tail};
 pub use resolution::{Item, Resolution};

@@ -9,6 +9,7 @@ use lavalink_plugin_api::v1::{self, ForeignSource, abi};
 use lavalink_plugin_api::{Source, SourceDescriptor};
 use libloading::Library;
 
+use crate::admission::{Admission, Applicant, Form, Grants};
 use crate::discovery::Candidate;
 use crate::error::LoadError;
 use crate::manifest::Manifest;
@@ -22,15 +23,33 @@ const MAX_DIFFERENCE: usize = 600;
 /// A plugin in this process.
 pub(crate) struct Loaded {
     pub(crate) manifest: Manifest,
+    pub(crate) form: Form,
+    pub(crate) grants: Grants,
     pub(crate) generation: u32,
     pub(crate) sources: Vec<(SourceDescriptor, Arc<dyn Source>)>,
 }
 
 /// Checks and loads one library; its code has `limit` to construct its sources.
-pub(crate) fn load(candidate: Candidate, limit: Duration) -> Result<Loaded, LoadError> {
+pub(crate) fn load(
+    candidate: Candidate,
+    limit: Duration,
+    admission: &dyn Admission,
+) -> Result<Loaded, LoadError> {
     let Candidate { path, file } = candidate;
-    let manifest = Manifest::read(file)?;
+    let manifest = Manifest::read(&file)?;
     let generation = agree(&manifest)?;
+    let form = Form::Native;
+    let grants = admission
+        .admit(&Applicant {
+            manifest: &manifest,
+            form,
+            path: &path,
+            file: Some(&file),
+        })
+        .map_err(|reason| LoadError::NotAdmitted {
+            plugin: manifest.name.clone(),
+            reason,
+        })?;
     let started = {
         let plugin = manifest.name.clone();
         within(limit, move || start(&plugin, &path)).map_err(LoadError::NoThread)?
@@ -43,6 +62,8 @@ pub(crate) fn load(candidate: Candidate, limit: Duration) -> Result<Loaded, Load
                 .collect();
             Ok(Loaded {
                 manifest,
+                form,
+                grants,
                 generation,
                 sources,
             })
@@ -149,7 +170,7 @@ mod tests {
             version: "1".to_owned(),
             generations: generations.to_vec(),
             abi: abi.to_owned(),
-            licence: String::new(),
+            ..Manifest::default()
         }
     }
 

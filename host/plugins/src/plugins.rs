@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use lavalink_plugin_api::{Details, Failure, Host, Loaded, Media, Severity, Track};
 
+use crate::admission::{Admission, Form, Grants};
 use crate::call::{CallOutcome, CallReport};
 use crate::discovery;
 use crate::error::{LoadError, LoadReport};
@@ -39,6 +40,8 @@ pub struct LoadOptions {
     pub source_enabled: Box<dyn Fn(&str) -> bool + Send + Sync>,
     /// Bounds for every plugin.
     pub limits: GuardLimits,
+    /// Decides what is loaded and what it may do.
+    pub admission: Arc<dyn Admission>,
 }
 
 /// A loaded plugin.
@@ -50,6 +53,10 @@ pub struct PluginInfo {
     pub version: String,
     /// Licence in the manifest; empty when it gives none.
     pub licence: String,
+    /// What it is made of.
+    pub form: Form,
+    /// What it may do.
+    pub grants: Grants,
     /// Interface generation the node talks to it in.
     pub generation: u32,
     /// The file it came from.
@@ -92,6 +99,7 @@ impl Plugins {
             dirs,
             source_enabled,
             limits,
+            admission,
         } = options;
         let mut plugins = Self {
             infos: Vec::new(),
@@ -102,7 +110,7 @@ impl Plugins {
         let (candidates, mut reports) = discovery::candidates(&dirs);
         for candidate in candidates {
             let path = candidate.path.clone();
-            match native::load(candidate, limits.start) {
+            match native::load(candidate, limits.start, &*admission) {
                 Ok(loaded) => plugins.register(path, loaded, &source_enabled, &mut reports),
                 Err(error) => reports.push(LoadReport {
                     path,
@@ -122,6 +130,8 @@ impl Plugins {
     ) {
         let native::Loaded {
             manifest,
+            form,
+            grants,
             generation,
             sources,
         } = plugin;
@@ -161,6 +171,8 @@ impl Plugins {
             name: manifest.name,
             version: manifest.version,
             licence: manifest.licence,
+            form,
+            grants,
             generation,
             path: path.clone(),
             sources: offered,

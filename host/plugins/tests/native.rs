@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fixtures::{Desk, library, place, track};
 use lavalink_plugin_api::{Media, Severity};
-use lavalink_plugins::{GuardLimits, Item, LoadError, LoadOptions, LoadReport, Plugins, Tail};
+use lavalink_plugins::{AdmitAll, GuardLimits, Item, LoadError, LoadOptions, LoadReport, Plugins, Tail};
 
 fn load(files: &[(&str, Vec<u8>)], limits: GuardLimits) -> (Plugins, Vec<LoadReport>) {
     let dir = place(files);
@@ -15,6 +15,7 @@ fn load(files: &[(&str, Vec<u8>)], limits: GuardLimits) -> (Plugins, Vec<LoadRep
         dirs: vec![dir.path().to_owned()],
         source_enabled: Box::new(|_| true),
         limits,
+        admission: Arc::new(AdmitAll),
     };
     Plugins::load(options, Arc::new(Desk))
 }
@@ -103,6 +104,7 @@ fn a_source_that_is_switched_off_is_not_offered() {
         dirs: vec![dir.path().to_owned()],
         source_enabled: Box::new(|name| name != "slow"),
         limits: GuardLimits::default(),
+        admission: Arc::new(AdmitAll),
     };
     let (plugins, reports) = Plugins::load(options, Arc::new(Desk));
     assert_eq!(plugins.source_names(), Vec::<String>::new());

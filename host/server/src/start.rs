@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use futures_util::future::join_all;
 use lavalink_net::{Retries, RouteConfig, RoutePlanner};
-use lavalink_plugins::{GuardLimits, LoadOptions, LoadReport, Plugins};
+use lavalink_plugins::{AdmitAll, GuardLimits, LoadOptions, LoadReport, Plugins};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
@@ -238,6 +238,7 @@ fn load_plugins(
         dirs: plugin_directories(config),
         source_enabled: Box::new(move |source| enabled.is_source_enabled(source)),
         limits: GuardLimits::default(),
+        admission: Arc::new(AdmitAll),
     };
     let (plugins, reports) = Plugins::load(options, Arc::new(hosts));
     for LoadReport { path, result } in &reports {
