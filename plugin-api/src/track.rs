@@ -36,6 +36,15 @@ pub struct Track {
     pub plugin_info: Option<String>,
 }
 
+/// A track together with the name of the source it is from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourcedTrack {
+    /// `sourceName`.
+    pub source: String,
+    /// The track.
+    pub track: Track,
+}
+
 /// Tracks under one name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Playlist {

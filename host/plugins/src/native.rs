@@ -5,13 +5,14 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use abi_stable::abi_stability::abi_checking::check_layout_compatibility;
+use lavalink_plugin_api::Source;
 use lavalink_plugin_api::v1::{self, ForeignSource, abi};
-use lavalink_plugin_api::{Source, SourceDescriptor};
 use libloading::Library;
 
-use crate::admission::{Admission, Applicant, Form, Grants};
+use crate::admission::{Admission, Applicant, Form};
 use crate::discovery::Candidate;
 use crate::error::LoadError;
+use crate::extensions::{Extensions, Loaded};
 use crate::manifest::Manifest;
 
 /// Interface generations this node speaks, the preferred one last.
@@ -19,15 +20,6 @@ const SPOKEN: [u32; 1] = [v1::GENERATION];
 
 /// Most of a layout comparison that is kept, characters. It can run to hundreds of lines.
 const MAX_DIFFERENCE: usize = 600;
-
-/// A plugin in this process.
-pub(crate) struct Loaded {
-    pub(crate) manifest: Manifest,
-    pub(crate) form: Form,
-    pub(crate) grants: Grants,
-    pub(crate) generation: u32,
-    pub(crate) sources: Vec<(SourceDescriptor, Arc<dyn Source>)>,
-}
 
 /// Checks and loads one library; its code has `limit` to construct its sources.
 pub(crate) fn load(
@@ -58,14 +50,17 @@ pub(crate) fn load(
         Some(sources) => {
             let sources = sources?
                 .into_iter()
-                .map(|source| (source.describe(), Arc::new(source) as _))
+                .map(|source| (source.describe(), Arc::new(source) as Arc<dyn Source>))
                 .collect();
             Ok(Loaded {
                 manifest,
                 form,
                 grants,
                 generation,
-                sources,
+                extensions: Extensions {
+                    sources,
+                    ..Extensions::default()
+                },
             })
         }
         None => Err(LoadError::StartDeadline {

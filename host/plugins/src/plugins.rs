@@ -10,6 +10,7 @@ use crate::admission::{Admission, Form, Grants};
 use crate::call::{CallOutcome, CallReport};
 use crate::discovery;
 use crate::error::{LoadError, LoadReport};
+use crate::extensions;
 use crate::guard::{Guard, GuardLimits};
 use crate::native;
 use crate::registry::{Registered, Registry};
@@ -124,21 +125,21 @@ impl Plugins {
     fn register(
         &mut self,
         path: PathBuf,
-        plugin: native::Loaded,
+        plugin: extensions::Loaded,
         source_enabled: &dyn Fn(&str) -> bool,
         reports: &mut Vec<LoadReport>,
     ) {
-        let native::Loaded {
+        let extensions::Loaded {
             manifest,
             form,
             grants,
             generation,
-            sources,
+            extensions,
         } = plugin;
         let guard = Arc::new(Guard::new(&manifest.name, self.limits.in_flight));
         let mut offered = Vec::new();
         let mut refused = false;
-        for (descriptor, source) in sources {
+        for (descriptor, source) in extensions.sources {
             let name = descriptor.name.clone();
             if !source_enabled(&name) {
                 tracing::debug!(plugin = manifest.name, source = name, "source is not enabled");

@@ -205,6 +205,22 @@ pub enum Probe {
     Reference(Reference),
 }
 
+/// What a look-up through all sources found.
+#[repr(C)]
+#[derive(StableAbi)]
+pub struct Found {
+    pub source: RString,
+    pub loaded: Loaded,
+}
+
+#[repr(C)]
+#[derive(StableAbi)]
+pub struct SessionRef {
+    pub session_id: RString,
+    pub user_id: u64,
+    pub client_name: ROption<RString>,
+}
+
 /// An HTTP answer; made by the host.
 #[sabi_trait]
 pub trait ResponseApi: Send {
@@ -242,8 +258,30 @@ pub trait HostApi: Send + Sync {
     fn fetch(&self, request: HttpRequest) -> RResult<ResponseBox, Failure>;
     fn cache_get(&self, key: RStr<'_>) -> ROption<RVec<u8>>;
     fn cache_set(&self, key: RStr<'_>, value: RSlice<'_, u8>, ttl: RDuration);
-    #[sabi(last_prefix_field)]
     fn probe(&self, media: Media) -> RResult<Probe, Failure>;
+    fn enabled(&self, level: Level) -> bool;
+    fn random(&self, length: u64) -> RVec<u8>;
+    fn load(&self, identifier: RStr<'_>) -> RResult<Found, Failure>;
+    fn store_get(&self, key: RStr<'_>) -> RResult<ROption<RVec<u8>>, Failure>;
+    fn store_set(&self, key: RStr<'_>, value: RSlice<'_, u8>) -> RResult<(), Failure>;
+    fn store_delete(&self, key: RStr<'_>) -> RResult<(), Failure>;
+    fn sessions(&self) -> RVec<SessionRef>;
+    fn send_event(&self, session_id: RStr<'_>, message: RStr<'_>) -> RResult<(), Failure>;
+    fn player(&self, session_id: RStr<'_>, guild_id: u64) -> ROption<RString>;
+    fn update_player(
+        &self,
+        session_id: RStr<'_>,
+        guild_id: u64,
+        update: RStr<'_>,
+    ) -> RResult<RString, Failure>;
+    #[sabi(last_prefix_field)]
+    fn add_marker(
+        &self,
+        session_id: RStr<'_>,
+        guild_id: u64,
+        position: RDuration,
+        marker: RStr<'_>,
+    ) -> RResult<(), Failure>;
 }
 
 /// A lent host.

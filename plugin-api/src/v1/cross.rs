@@ -88,6 +88,11 @@ record!(SourceDescriptor {
     search_prefixes,
     is_fallback
 });
+record!(SessionRef {
+    session_id,
+    user_id,
+    client_name
+});
 record!(ByteRange { start, end });
 record!(HttpRequest {
     method,
@@ -197,6 +202,19 @@ impl Cross for crate::Header {
     }
     fn back(abi: Self::Abi) -> Self {
         (abi.name.into(), abi.value.into())
+    }
+}
+
+impl Cross for (String, crate::Loaded) {
+    type Abi = abi::Found;
+    fn out(self) -> Self::Abi {
+        abi::Found {
+            source: self.0.out(),
+            loaded: self.1.out(),
+        }
+    }
+    fn back(abi: Self::Abi) -> Self {
+        (Cross::back(abi.source), Cross::back(abi.loaded))
     }
 }
 

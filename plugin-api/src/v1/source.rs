@@ -189,6 +189,9 @@ mod tests {
         fn now_unix_ms(&self) -> u64 {
             5
         }
+        fn random(&self, length: usize) -> Vec<u8> {
+            vec![7; length]
+        }
         fn monotonic_ns(&self) -> u64 {
             6
         }

@@ -41,6 +41,9 @@ impl Host for Desk {
     fn now_unix_ms(&self) -> u64 {
         0
     }
+    fn random(&self, length: usize) -> Vec<u8> {
+        vec![7; length]
+    }
     fn monotonic_ns(&self) -> u64 {
         0
     }

@@ -14,6 +14,7 @@ use lavalink_net::{NetError, ReaderConfig, Request};
 use lavalink_plugin_api::{Failure, Host, HttpRequest, HttpResponse, Level, Media, Probe};
 use lavalink_plugins::{CallReport, HostFactory};
 use parking_lot::Mutex;
+use rand::Rng;
 use tokio::runtime::Handle;
 
 use self::cache::Cache;
@@ -26,6 +27,8 @@ use crate::metrics::Metrics;
 
 /// Most bytes of a body when the plugin gives no bound of its own.
 const DEFAULT_BODY_BYTES: u64 = 64 * 1024 * 1024;
+/// Most random bytes given at once.
+const MAX_RANDOM_BYTES: usize = 4096;
 /// Requests a call remembers.
 const MAX_REMEMBERED: usize = 8;
 /// Name and parameters of the probe for HLS playlists behind a URL, as stored in encoded tracks.
@@ -169,6 +172,22 @@ impl Host for CallHost {
 
     fn monotonic_ns(&self) -> u64 {
         u64::try_from(clock::monotonic().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    fn random(&self, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length.min(MAX_RANDOM_BYTES)];
+        rand::rng().fill_bytes(&mut bytes);
+        bytes
+    }
+
+    fn enabled(&self, level: Level) -> bool {
+        match level {
+            Level::Error => tracing::enabled!(target: "plugin", tracing::Level::ERROR),
+            Level::Warn => tracing::enabled!(target: "plugin", tracing::Level::WARN),
+            Level::Info => tracing::enabled!(target: "plugin", tracing::Level::INFO),
+            Level::Debug => tracing::enabled!(target: "plugin", tracing::Level::DEBUG),
+            Level::Trace => tracing::enabled!(target: "plugin", tracing::Level::TRACE),
+        }
     }
 
     fn sleep(&self, time: Duration) -> Result<(), Failure> {
