@@ -118,6 +118,14 @@ pub enum LoadError {
         /// The limit it passed.
         limit: Duration,
     },
+    /// Nothing of that name is loaded, so there is nothing to exchange.
+    #[error(
+        "no plugin {plugin} is loaded; restart the node to load a plugin that was not there at its start"
+    )]
+    Unknown {
+        /// Name in the manifest.
+        plugin: String,
+    },
     /// Another plugin offers a source of that name already.
     #[error(
         "source {source_name} of plugin {plugin} is already provided by {first}; remove one of the two files"

@@ -5,6 +5,9 @@
 //! on the blocking pool of the runtime, under a limit of calls in flight per plugin and a deadline; what a plugin does
 //! wrong becomes a [`Failure`](lavalink_plugin_api::Failure) and never takes the node with it (short of a crash of the
 //! process itself, which native code can always cause).
+//!
+//! What is loaded stands in one immutable table, which is replaced as a whole. Every question works on the table of the
+//! moment it began in, so a plugin can be exchanged while others are being asked, and goes when its last user is gone.
 
 mod admission;
 mod call;
@@ -17,6 +20,7 @@ mod native;
 mod plugins;
 mod registry;
 mod resolution;
+mod table;
 
 pub use admission::{Admission, AdmitAll, Applicant, BadSha256, DEFAULT_MEMORY_MIB, Form, Grants, Sha256};
 pub use call::{CallOutcome, CallReport};

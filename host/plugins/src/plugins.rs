@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use lavalink_plugin_api::{Details, Failure, Host, Loaded, Media, Severity, Track};
+use parking_lot::Mutex;
 
 use crate::admission::{Admission, Form, Grants};
 use crate::call::{CallOutcome, CallReport};
@@ -13,8 +15,9 @@ use crate::error::{LoadError, LoadReport};
 use crate::extensions;
 use crate::guard::{Guard, GuardLimits};
 use crate::native;
-use crate::registry::{Registered, Registry};
+use crate::registry::Registered;
 use crate::resolution::{Item, Resolution};
+use crate::table::{Member, Slot, Table};
 
 /// Most redirects followed for one identifier or one opened track.
 const MAX_REDIRECTS: usize = 5;
@@ -77,8 +80,11 @@ pub struct Tail {
 
 /// All loaded plugins.
 pub struct Plugins {
-    infos: Vec<PluginInfo>,
-    registry: Registry,
+    /// Replaced as a whole; whoever asks works on the one of that moment.
+    table: ArcSwap<Table>,
+    /// Held by whoever makes the next table out of the present one. Never over a call of a plugin.
+    change: Mutex<()>,
+    source_enabled: Box<dyn Fn(&str) -> bool + Send + Sync>,
     limits: GuardLimits,
     factory: Arc<dyn HostFactory>,
 }
@@ -86,7 +92,7 @@ pub struct Plugins {
 impl std::fmt::Debug for Plugins {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Plugins")
-            .field("infos", &self.infos)
+            .field("infos", &self.infos())
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
@@ -102,97 +108,112 @@ impl Plugins {
             limits,
             admission,
         } = options;
-        let mut plugins = Self {
-            infos: Vec::new(),
-            registry: Registry::default(),
+        let plugins = Self {
+            table: ArcSwap::default(),
+            change: Mutex::default(),
+            source_enabled,
             limits,
             factory,
         };
         let (candidates, mut reports) = discovery::candidates(&dirs);
+        let mut table = Table::default();
         for candidate in candidates {
             let path = candidate.path.clone();
             match native::load(candidate, limits.start, &*admission) {
-                Ok(loaded) => plugins.register(path, loaded, &source_enabled, &mut reports),
+                Ok(loaded) => plugins.register(&mut table, path, loaded, &mut reports),
                 Err(error) => reports.push(LoadReport {
                     path,
                     result: Err(error),
                 }),
             }
         }
+        plugins.table.store(Arc::new(table));
         (plugins, reports)
     }
 
+    /// Adds what a file brought to a table that is not in use yet.
     fn register(
-        &mut self,
+        &self,
+        table: &mut Table,
         path: PathBuf,
         plugin: extensions::Loaded,
-        source_enabled: &dyn Fn(&str) -> bool,
         reports: &mut Vec<LoadReport>,
     ) {
-        let extensions::Loaded {
-            manifest,
-            form,
-            grants,
-            generation,
-            extensions,
-        } = plugin;
-        let guard = Arc::new(Guard::new(&manifest.name, self.limits.in_flight));
-        let mut offered = Vec::new();
-        let mut refused = false;
-        for (descriptor, source) in extensions.sources {
-            let name = descriptor.name.clone();
-            if !source_enabled(&name) {
-                tracing::debug!(plugin = manifest.name, source = name, "source is not enabled");
-                continue;
-            }
-            match self.registry.add(Registered {
-                descriptor,
-                source,
-                guard: guard.clone(),
-            }) {
-                Ok(()) => offered.push(name),
-                Err(first) => {
-                    refused = true;
-                    let error = LoadError::DuplicateSource {
-                        plugin: manifest.name.clone(),
-                        source_name: name,
-                        first,
-                    };
-                    reports.push(LoadReport {
-                        path: path.clone(),
-                        result: Err(error),
-                    });
-                }
-            }
-        }
-        if refused && offered.is_empty() {
-            return;
-        }
-        let info = PluginInfo {
-            name: manifest.name,
-            version: manifest.version,
-            licence: manifest.licence,
-            form,
-            grants,
-            generation,
-            path: path.clone(),
-            sources: offered,
-        };
-        self.infos.push(info.clone());
-        reports.push(LoadReport {
-            path,
-            result: Ok(info),
+        let known = table.infos().len();
+        let member = self.member(path.clone(), plugin);
+        let refusals = table.add(Slot {
+            active: Arc::new(member),
         });
+        let added = table.infos().get(known).cloned();
+        reports.extend(
+            refusals
+                .into_iter()
+                .map(Err)
+                .chain(added.map(Ok))
+                .map(|result| LoadReport {
+                    path: path.clone(),
+                    result,
+                }),
+        );
     }
 
-    /// The plugins in the order they were loaded.
-    pub fn infos(&self) -> &[PluginInfo] {
-        &self.infos
+    /// What of an artefact is to be used, under a guard of its own.
+    fn member(&self, path: PathBuf, mut plugin: extensions::Loaded) -> Member {
+        plugin.extensions.sources.retain(|(descriptor, _)| {
+            let is_enabled = (self.source_enabled)(&descriptor.name);
+            if !is_enabled {
+                let (plugin, source) = (&plugin.manifest.name, &descriptor.name);
+                tracing::debug!(plugin, source, "source is not enabled");
+            }
+            is_enabled
+        });
+        Member {
+            guard: Arc::new(Guard::new(&plugin.manifest.name, self.limits.in_flight)),
+            loaded: plugin,
+            path,
+        }
+    }
+
+    /// Puts a newly loaded artefact in the place of the plugin of its name. Whoever asks from now on asks the new one;
+    /// calls under way and streams that are open stay with the old one, which goes when the last of them is gone.
+    ///
+    /// # Errors
+    /// When no plugin of that name is loaded, or when another plugin has a name of its sources; all stays as it was then.
+    #[cfg_attr(
+        not(test),
+        expect(
+            dead_code,
+            reason = "called once a loader exists whose artefacts can be replaced"
+        )
+    )]
+    pub(crate) fn replace(&self, path: PathBuf, plugin: extensions::Loaded) -> Result<PluginInfo, LoadError> {
+        let member = Arc::new(self.member(path, plugin));
+        let name = member.loaded.manifest.name.clone();
+        let _one_at_a_time = self.change.lock();
+        let mut slots = self.table.load().slots().to_vec();
+        let Some(slot) = slots.iter_mut().find(|slot| slot.name() == name) else {
+            return Err(LoadError::Unknown { plugin: name });
+        };
+        slot.active = member;
+        let (table, refusals) = Table::of(slots);
+        let is_ours =
+            |error: &LoadError| matches!(error, LoadError::DuplicateSource { plugin, .. } if *plugin == name);
+        if let Some(refusal) = refusals.into_iter().find(is_ours) {
+            return Err(refusal);
+        }
+        let info = table.infos().iter().find(|info| info.name == name).cloned();
+        self.table.store(Arc::new(table));
+        info.ok_or(LoadError::Unknown { plugin: name })
+    }
+
+    /// The plugins of this moment, in the order they were loaded.
+    pub fn infos(&self) -> Vec<PluginInfo> {
+        self.table.load().infos().to_vec()
     }
 
     /// Names of the enabled sources in the order they are asked: fallback sources last.
     pub fn source_names(&self) -> Vec<String> {
-        self.registry.names()
+        self.table.load().registry().names()
     }
 
     /// Looks an identifier up: the sources are asked in order until one knows it, up to five redirects are followed.
@@ -233,7 +254,8 @@ impl Plugins {
     /// One round: the first source that claims the identifier, and its answer. `None` when nobody does.
     async fn ask(&self, identifier: &str, end: Instant) -> Result<Option<(String, Loaded)>, Failure> {
         let mut fault: Option<Failure> = None;
-        for registered in self.registry.responsible(identifier) {
+        let table = self.table.load_full();
+        for registered in table.registry().responsible(identifier) {
             let answer = self.ask_one(registered, identifier, end).await;
             let name = &registered.descriptor.name;
             match answer {
@@ -278,9 +300,13 @@ impl Plugins {
         answer
     }
 
+    fn source(&self, name: &str) -> Option<Registered> {
+        self.table.load().registry().get(name).cloned()
+    }
+
     /// Whether this source is offered.
     pub fn has_source(&self, source: &str) -> bool {
-        self.registry.get(source).is_some()
+        self.table.load().registry().get(source).is_some()
     }
 
     /// Lets a source check the tails of its encoded tracks, all in one call, and returns them in the same order.
@@ -288,7 +314,7 @@ impl Plugins {
     /// # Errors
     /// The first refusal; a fault when the source is not there, panics, or does not answer in time.
     pub async fn decode_details(&self, source: &str, tails: Vec<Tail>) -> Result<Vec<Details>, Failure> {
-        let Some(Registered { source, guard, .. }) = self.registry.get(source).cloned() else {
+        let Some(Registered { source, guard, .. }) = self.source(source) else {
             return Err(Failure::fault(format!("The source {source} is not available.")));
         };
         let deadline = Instant::now() + self.limits.decode;
@@ -332,7 +358,7 @@ impl Plugins {
 
     async fn open_once(&self, source: &str, track: Track, position: Duration) -> Result<Media, Failure> {
         let name = source;
-        let Some(Registered { source, guard, .. }) = self.registry.get(name).cloned() else {
+        let Some(Registered { source, guard, .. }) = self.source(name) else {
             return Err(Failure::common(format!("The source {name} is not available."))
                 .because("no loaded plugin offers it, or it is switched off"));
         };

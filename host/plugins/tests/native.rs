@@ -124,13 +124,13 @@ async fn the_bundled_plugins_load_and_http_is_asked_last() {
     );
     assert!(reports.iter().all(|report| report.result.is_ok()), "{reports:?}");
     assert_eq!(plugins.source_names(), ["local", "http"]);
-    let names: Vec<_> = plugins
-        .infos()
+    let infos = plugins.infos();
+    let names: Vec<_> = infos
         .iter()
         .map(|info| (info.name.as_str(), info.generation))
         .collect();
     assert_eq!(names, [("http", 1), ("local", 1)]);
-    assert_eq!(plugins.infos()[0].licence, "MIT OR Apache-2.0");
+    assert_eq!(infos[0].licence, "MIT OR Apache-2.0");
 
     let found = plugins
         .load_identifier("neither a file nor an address")

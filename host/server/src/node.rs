@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use lavalink_protocol::json;
 
-use crate::build_info;
 use crate::config::Config;
 use crate::rest;
 use crate::services::Services;
@@ -22,8 +20,6 @@ pub struct Node {
     pub registry: Arc<Registry>,
     /// CPU figures, shared by all who ask.
     pub cpu: CpuMeter,
-    /// The answer of `/v4/info`.
-    pub info: Bytes,
     /// The answer of `/v4/openapi.json`.
     pub openapi: Bytes,
 }
@@ -32,14 +28,12 @@ impl Node {
     /// A node without sessions.
     pub fn new(services: Arc<Services>) -> Self {
         let config = Arc::clone(&services.config);
-        let info = Bytes::from(json::to_vec(&build_info::info(&config, &services.plugins)));
         let openapi = rest::write_openapi(&config.metrics);
         Self {
             config,
             services,
             registry: Arc::default(),
             cpu: CpuMeter::new(),
-            info,
             openapi,
         }
     }

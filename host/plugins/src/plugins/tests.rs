@@ -6,6 +6,10 @@ use lavalink_plugin_api::{
 use parking_lot::Mutex;
 
 use super::*;
+use crate::extensions::Extensions;
+use crate::manifest::Manifest;
+
+mod exchange;
 
 type Answer = fn(&str) -> Result<Loaded, Failure>;
 type Opened = fn(&Track) -> Result<Media, Failure>;
@@ -84,27 +88,47 @@ impl HostFactory for Factory {
     }
 }
 
+/// A plugin `plugin-<name>` for each source.
 fn plugins(sources: Vec<Scripted>) -> (Plugins, Arc<Notes>) {
     let notes = Arc::new(Notes::default());
-    let mut plugins = Plugins {
-        infos: Vec::new(),
-        registry: Registry::default(),
+    let plugins = Plugins {
+        table: ArcSwap::default(),
+        change: Mutex::default(),
+        source_enabled: Box::new(|_| true),
         limits: GuardLimits::default(),
         factory: Arc::new(Factory(notes.clone())),
     };
+    let mut table = Table::default();
+    let mut reports = Vec::new();
     for source in sources {
-        let guard = Arc::new(Guard::new(&format!("plugin-{}", source.name), 4));
-        let descriptor = source.describe();
-        plugins
-            .registry
-            .add(Registered {
-                descriptor,
-                source: Arc::new(source),
-                guard,
-            })
-            .unwrap();
+        let loaded = artefact(&format!("plugin-{}", source.name), "1", vec![source]);
+        plugins.register(&mut table, PathBuf::from("file"), loaded, &mut reports);
     }
+    assert!(reports.iter().all(|report| report.result.is_ok()), "{reports:?}");
+    plugins.table.store(Arc::new(table));
     (plugins, notes)
+}
+
+/// What a loader would make of a file with these sources.
+fn artefact<S: Source>(name: &str, version: &str, sources: Vec<S>) -> extensions::Loaded {
+    extensions::Loaded {
+        manifest: Manifest {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            generations: vec![1],
+            ..Manifest::default()
+        },
+        form: Form::Wasm,
+        grants: Grants::wanted_by(&Manifest::default(), Form::Wasm),
+        generation: 1,
+        extensions: Extensions {
+            sources: sources
+                .into_iter()
+                .map(|source| (source.describe(), Arc::new(source) as Arc<dyn Source>))
+                .collect(),
+            ..Extensions::default()
+        },
+    }
 }
 
 fn track(identifier: &str, title: &str) -> Track {

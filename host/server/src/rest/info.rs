@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, Response, StatusCode, header};
 use axum::response::IntoResponse;
 
 use super::accept::Accept;
-use super::{ApiError, json, json_bytes};
+use super::{ApiError, json};
 use crate::build_info;
 use crate::node::Node;
 use crate::stats;
@@ -19,9 +19,9 @@ pub async fn version(headers: HeaderMap) -> Result<Response<Body>, ApiError> {
     Ok(([(header::CONTENT_TYPE, kind)], build_info::LAVALINK_VERSION).into_response())
 }
 
-/// `GET /v4/info`, written once at the start.
+/// `GET /v4/info`, with the plugins of this moment.
 pub async fn info(State(node): State<Arc<Node>>) -> Response<Body> {
-    json_bytes(node.info.clone())
+    json(&build_info::info(&node.config, &node.services.plugins))
 }
 
 /// `GET /v4/stats`.

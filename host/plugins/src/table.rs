@@ -1,0 +1,105 @@
+//! Everything that is loaded at one moment. Never changed: a change makes a new table out of the old one's parts.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::error::LoadError;
+use crate::extensions::Loaded;
+use crate::guard::Guard;
+use crate::plugins::PluginInfo;
+use crate::registry::{Registered, Registry};
+
+/// One artefact that was loaded, with what it offers. Lives as long as a table or a call uses it.
+pub(crate) struct Member {
+    /// What the loader made of it, without the sources that are not enabled.
+    pub(crate) loaded: Loaded,
+    /// The file it came from.
+    pub(crate) path: PathBuf,
+    pub(crate) guard: Arc<Guard>,
+}
+
+/// The place of one plugin in the order of all, which it keeps when its artefact is exchanged.
+#[derive(Clone)]
+pub(crate) struct Slot {
+    pub(crate) active: Arc<Member>,
+}
+
+impl Slot {
+    pub(crate) fn name(&self) -> &str {
+        &self.active.loaded.manifest.name
+    }
+}
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Table {
+    slots: Vec<Slot>,
+    infos: Vec<PluginInfo>,
+    registry: Registry,
+}
+
+impl Table {
+    /// Lays out these plugins, and what was refused, see [`Table::add`].
+    pub(crate) fn of(slots: impl IntoIterator<Item = Slot>) -> (Self, Vec<LoadError>) {
+        let mut table = Self::default();
+        let mut refusals = Vec::new();
+        for slot in slots {
+            refusals.extend(table.add(slot));
+        }
+        (table, refusals)
+    }
+
+    /// Puts a plugin behind all others. A source whose name one of them has taken is left out, and a plugin that has no
+    /// source left by that; each is told.
+    pub(crate) fn add(&mut self, slot: Slot) -> Vec<LoadError> {
+        let mut refusals = Vec::new();
+        let member = &slot.active;
+        let plugin = &member.loaded;
+        let mut offered = Vec::new();
+        for (descriptor, source) in &plugin.extensions.sources {
+            let added = self.registry.add(Registered {
+                descriptor: descriptor.clone(),
+                source: Arc::clone(source),
+                guard: Arc::clone(&member.guard),
+            });
+            match added {
+                Ok(()) => offered.push(descriptor.name.clone()),
+                Err(first) => refusals.push(LoadError::DuplicateSource {
+                    plugin: plugin.manifest.name.clone(),
+                    source_name: descriptor.name.clone(),
+                    first,
+                }),
+            }
+        }
+        if offered.is_empty() && !refusals.is_empty() {
+            return refusals;
+        }
+        self.infos.push(PluginInfo {
+            name: plugin.manifest.name.clone(),
+            version: plugin.manifest.version.clone(),
+            licence: plugin.manifest.licence.clone(),
+            form: plugin.form,
+            grants: plugin.grants.clone(),
+            generation: plugin.generation,
+            path: member.path.clone(),
+            sources: offered,
+        });
+        self.slots.push(slot);
+        refusals
+    }
+
+    /// The plugins, in their order.
+    pub(crate) fn infos(&self) -> &[PluginInfo] {
+        &self.infos
+    }
+
+    /// The places, in the same order as [`Table::infos`].
+    pub(crate) fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
+    /// The sources of all plugins.
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+}
