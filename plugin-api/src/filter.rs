@@ -20,7 +20,10 @@ pub trait FilterFactory: Send + Sync + 'static {
 
     /// Whether this configuration, JSON text, changes the sound at all. One that does not leaves the player its path
     /// without a filter chain, unless another filter needs one.
-    fn is_enabled(&self, config: &str) -> bool;
+    ///
+    /// # Errors
+    /// When the configuration makes no sense. The player then goes on without this filter.
+    fn is_enabled(&self, config: &str) -> Result<bool, Failure>;
 
     /// Makes a filter for one player. Called again for every change of the player's filters and for every track.
     ///

@@ -1,5 +1,7 @@
 //! What one artefact offers.
 
+use std::sync::Arc;
+
 use crate::{
     ContainerProbe, EventListener, FilterFactory, InfoModifier, Interceptor, LyricsSource, Routes, Search,
     Source,
@@ -8,15 +10,15 @@ use crate::{
 /// Everything a plugin offers. The function given to [`crate::export!`] builds it.
 #[derive(Default)]
 pub struct Plugin {
-    pub(crate) sources: Vec<Box<dyn Source>>,
-    pub(crate) filters: Vec<Box<dyn FilterFactory>>,
-    pub(crate) routes: Vec<Box<dyn Routes>>,
-    pub(crate) interceptors: Vec<Box<dyn Interceptor>>,
-    pub(crate) listeners: Vec<Box<dyn EventListener>>,
-    pub(crate) modifiers: Vec<Box<dyn InfoModifier>>,
-    pub(crate) probes: Vec<Box<dyn ContainerProbe>>,
-    pub(crate) searches: Vec<Box<dyn Search>>,
-    pub(crate) lyrics: Vec<Box<dyn LyricsSource>>,
+    pub(crate) sources: Vec<Arc<dyn Source>>,
+    pub(crate) filters: Vec<Arc<dyn FilterFactory>>,
+    pub(crate) routes: Vec<Arc<dyn Routes>>,
+    pub(crate) interceptors: Vec<Arc<dyn Interceptor>>,
+    pub(crate) listeners: Vec<Arc<dyn EventListener>>,
+    pub(crate) modifiers: Vec<Arc<dyn InfoModifier>>,
+    pub(crate) probes: Vec<Arc<dyn ContainerProbe>>,
+    pub(crate) searches: Vec<Arc<dyn Search>>,
+    pub(crate) lyrics: Vec<Arc<dyn LyricsSource>>,
 }
 
 macro_rules! adders {
@@ -24,7 +26,7 @@ macro_rules! adders {
         $(#[$doc])*
         #[must_use]
         pub fn $name(mut self, part: impl $trait) -> Self {
-            self.$part.push(Box::new(part));
+            self.$part.push(Arc::new(part));
             self
         }
     )*};

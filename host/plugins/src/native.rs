@@ -5,8 +5,17 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use abi_stable::abi_stability::abi_checking::check_layout_compatibility;
-use lavalink_plugin_api::Source;
-use lavalink_plugin_api::v1::{self, ForeignSource, abi};
+use lavalink_plugin_api::v1::events::ForeignListener;
+use lavalink_plugin_api::v1::filters::ForeignFilterFactory;
+use lavalink_plugin_api::v1::finders::{ForeignLyrics, ForeignSearch};
+use lavalink_plugin_api::v1::info::{ForeignModifier, ForeignProbe};
+use lavalink_plugin_api::v1::interface::{self, Interface};
+use lavalink_plugin_api::v1::rest::{ForeignInterceptor, ForeignRoutes};
+use lavalink_plugin_api::v1::{self, ForeignSource};
+use lavalink_plugin_api::{
+    ContainerProbe, EventListener, Failure, FilterFactory, InfoModifier, Interceptor, LyricsSource, Routes,
+    Search, Source,
+};
 use libloading::Library;
 
 use crate::admission::{Admission, Applicant, Form};
@@ -47,20 +56,14 @@ pub(crate) fn load(
         within(limit, move || start(&plugin, &path)).map_err(LoadError::NoThread)?
     };
     match started {
-        Some(sources) => {
-            let sources = sources?
-                .into_iter()
-                .map(|source| (source.describe(), Arc::new(source) as Arc<dyn Source>))
-                .collect();
+        Some(extensions) => {
+            let extensions = extensions?;
             Ok(Loaded {
                 manifest,
                 form,
                 grants,
                 generation,
-                extensions: Extensions {
-                    sources,
-                    ..Extensions::default()
-                },
+                extensions,
             })
         }
         None => Err(LoadError::StartDeadline {
@@ -107,42 +110,108 @@ fn agree(manifest: &Manifest) -> Result<u32, LoadError> {
         })
 }
 
-/// Loads the library, for good, and makes its sources.
-fn start(plugin: &str, path: &Path) -> Result<Vec<ForeignSource>, LoadError> {
+/// Loads the library, for good, and makes everything it offers.
+fn start(plugin: &str, path: &Path) -> Result<Extensions, LoadError> {
     // SAFETY: the manifest says the file is a plugin of a generation we speak. Its initialisers run here; as with every
     // native library the operator installs, nothing can check them.
     #[allow(unsafe_code)]
     let library = unsafe { Library::new(path) }.map_err(LoadError::Open)?;
     // Never unloaded: its code and statics are referred to from everything it hands out, even from its failures.
     let library: &'static Library = Box::leak(Box::new(library));
-
-    // SAFETY: generation 1 defines this symbol with this signature.
-    #[allow(unsafe_code)]
-    let layout = unsafe { library.get::<v1::LayoutFunction>(v1::LAYOUT_SYMBOL) }
-        .map_err(|_| missing(plugin, v1::LAYOUT_SYMBOL))?;
-    check_layout_compatibility(v1::layout_of::<abi::Entry>(), layout()).map_err(|difference| {
-        LoadError::Layout {
+    let mut door = Door {
+        plugin,
+        library,
+        is_open: false,
+    };
+    let extensions = Extensions {
+        sources: door.take::<interface::Source, _>(|object| {
+            let source = ForeignSource::new(object)?;
+            Ok((source.describe(), Arc::new(source) as Arc<dyn Source>))
+        })?,
+        filters: door.take::<interface::Filters, _>(|object| {
+            let filter = ForeignFilterFactory::new(object)?;
+            Ok((filter.name(), Arc::new(filter) as Arc<dyn FilterFactory>))
+        })?,
+        routes: door.take::<interface::Routes, _>(|object| {
+            let routes = ForeignRoutes::new(object)?;
+            Ok((routes.endpoints(), Arc::new(routes) as Arc<dyn Routes>))
+        })?,
+        interceptors: door.take::<interface::Interceptor, _>(|object| {
+            Ok(Arc::new(ForeignInterceptor(object)) as Arc<dyn Interceptor>)
+        })?,
+        listeners: door.take::<interface::Events, _>(|object| {
+            let listener = ForeignListener::new(object)?;
+            Ok((listener.interest(), Arc::new(listener) as Arc<dyn EventListener>))
+        })?,
+        modifiers: door.take::<interface::Info, _>(|object| {
+            Ok(Arc::new(ForeignModifier(object)) as Arc<dyn InfoModifier>)
+        })?,
+        probes: door.take::<interface::Probe, _>(|object| {
+            Ok(Arc::new(ForeignProbe(object)) as Arc<dyn ContainerProbe>)
+        })?,
+        searches: door.take::<interface::Search, _>(|object| {
+            let search = ForeignSearch::new(object)?;
+            Ok((search.source_name(), Arc::new(search) as Arc<dyn Search>))
+        })?,
+        lyrics: door.take::<interface::Lyrics, _>(|object| {
+            let lyrics = ForeignLyrics::new(object)?;
+            Ok((lyrics.source_name(), Arc::new(lyrics) as Arc<dyn LyricsSource>))
+        })?,
+    };
+    if door.is_open {
+        Ok(extensions)
+    } else {
+        Err(LoadError::MissingSymbol {
             plugin: plugin.to_owned(),
             generation: v1::GENERATION,
-            difference: shortened(&difference.to_string()),
-        }
-    })?;
-
-    // SAFETY: generation 1 defines this symbol with this signature, and the types in it were found equal above.
-    #[allow(unsafe_code)]
-    let entry = unsafe { library.get::<v1::EntryFunction>(v1::ENTRY_SYMBOL) }
-        .map_err(|_| missing(plugin, v1::ENTRY_SYMBOL))?;
-    v1::sources_of(&entry()).map_err(|failure| LoadError::Start {
-        plugin: plugin.to_owned(),
-        failure,
-    })
+            symbol: interface::Source::ENTRY_SYMBOL,
+        })
+    }
 }
 
-fn missing(plugin: &str, symbol: &'static str) -> LoadError {
-    LoadError::MissingSymbol {
-        plugin: plugin.to_owned(),
-        generation: v1::GENERATION,
-        symbol,
+/// The interfaces of a library that has been loaded.
+struct Door<'a> {
+    plugin: &'a str,
+    library: &'static Library,
+    /// Whether any interface was found.
+    is_open: bool,
+}
+
+impl Door<'_> {
+    /// Everything of one interface; nothing when the library does not export it.
+    fn take<I: Interface, T>(
+        &mut self,
+        accept: impl Fn(I::Object) -> Result<T, Failure>,
+    ) -> Result<Vec<T>, LoadError> {
+        // SAFETY: generation 1 defines this symbol with this signature.
+        #[allow(unsafe_code)]
+        let layout = unsafe { self.library.get::<v1::LayoutFunction>(I::LAYOUT_SYMBOL) };
+        let Ok(layout) = layout else {
+            return Ok(Vec::new());
+        };
+        let ours = v1::layout_of::<I::Entry>();
+        check_layout_compatibility(ours, layout()).map_err(|difference| LoadError::Layout {
+            plugin: self.plugin.to_owned(),
+            generation: v1::GENERATION,
+            difference: shortened(&difference.to_string()),
+        })?;
+
+        // SAFETY: generation 1 defines this symbol with this signature, and the types in it were found equal above.
+        #[allow(unsafe_code)]
+        let entry = unsafe { self.library.get::<extern "C" fn() -> I::Entry>(I::ENTRY_SYMBOL) };
+        let entry = entry.map_err(|_| LoadError::MissingSymbol {
+            plugin: self.plugin.to_owned(),
+            generation: v1::GENERATION,
+            symbol: I::ENTRY_SYMBOL,
+        })?;
+        self.is_open = true;
+        let objects = v1::objects_of::<I>(&entry());
+        objects
+            .and_then(|objects| objects.into_iter().map(accept).collect())
+            .map_err(|failure| LoadError::Start {
+                plugin: self.plugin.to_owned(),
+                failure,
+            })
     }
 }
 

@@ -77,6 +77,13 @@ pub struct Track {
 
 #[repr(C)]
 #[derive(StableAbi)]
+pub struct SourcedTrack {
+    pub source: RString,
+    pub track: Track,
+}
+
+#[repr(C)]
+#[derive(StableAbi)]
 pub struct Playlist {
     pub name: RString,
     pub selected: ROption<u32>,
@@ -299,11 +306,3 @@ pub trait SourceApi: Send + Sync {
 
 /// An owned source.
 pub type SourceBox = SourceApi_TO<'static, RBox<()>>;
-
-/// What the symbol `lavalink_source_v1` answers.
-#[repr(C)]
-#[derive(StableAbi)]
-pub struct Entry {
-    /// Makes the sources of the plugin. Called once.
-    pub sources: extern "C" fn() -> RResult<RVec<SourceBox>, Failure>,
-}

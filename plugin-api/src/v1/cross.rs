@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use abi_stable::std_types::{RDuration, ROption, RResult, RString, RVec};
+use abi_stable::std_types::{RDuration, ROption, RResult, RString, RVec, Tuple2};
 
 use super::abi;
 
@@ -14,9 +14,10 @@ pub(crate) trait Cross: Sized {
     fn back(abi: Self::Abi) -> Self;
 }
 
+/// For types that are the same on both sides.
 macro_rules! same {
     ($($plain:ty),*) => {$(
-        impl Cross for $plain {
+        impl $crate::v1::cross::Cross for $plain {
             type Abi = Self;
             fn out(self) -> Self {
                 self
@@ -34,14 +35,18 @@ same!(
     u16,
     u32,
     u64,
+    f32,
     abi::ResponseBox,
     abi::StreamBox,
     abi::SourceBox
 );
 
+pub(crate) use same;
+
+/// For records with the same fields in a module `abi`.
 macro_rules! record {
     ($plain:ident { $($field:ident),* }) => {
-        impl Cross for crate::$plain {
+        impl $crate::v1::cross::Cross for crate::$plain {
             type Abi = abi::$plain;
             fn out(self) -> Self::Abi {
                 let Self { $($field),* } = self;
@@ -54,6 +59,7 @@ macro_rules! record {
         }
     };
 }
+pub(crate) use record;
 record!(Failure {
     message,
     severity,
@@ -88,6 +94,7 @@ record!(SourceDescriptor {
     search_prefixes,
     is_fallback
 });
+record!(SourcedTrack { source, track });
 record!(SessionRef {
     session_id,
     user_id,
@@ -110,9 +117,10 @@ record!(Hint {
     container
 });
 
+/// For enums without values, with the same variants in a module `abi`.
 macro_rules! plain_enum {
     ($plain:ident { $($variant:ident),* }) => {
-        impl Cross for crate::$plain {
+        impl $crate::v1::cross::Cross for crate::$plain {
             type Abi = abi::$plain;
             fn out(self) -> Self::Abi {
                 match self { $(Self::$variant => abi::$plain::$variant),* }
@@ -123,6 +131,7 @@ macro_rules! plain_enum {
         }
     };
 }
+pub(crate) use plain_enum;
 plain_enum!(Severity {
     Common,
     Suspicious,
@@ -148,6 +157,16 @@ impl Cross for String {
     }
     fn back(abi: RString) -> Self {
         abi.into()
+    }
+}
+
+impl Cross for (String, String) {
+    type Abi = Tuple2<RString, RString>;
+    fn out(self) -> Self::Abi {
+        Tuple2(self.0.out(), self.1.out())
+    }
+    fn back(abi: Self::Abi) -> Self {
+        (Cross::back(abi.0), Cross::back(abi.1))
     }
 }
 

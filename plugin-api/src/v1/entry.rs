@@ -1,14 +1,7 @@
 //! The door: manifest, symbols and the macro that makes both.
 
 use abi_stable::StableAbi;
-use abi_stable::std_types::{RResult, RVec};
 use abi_stable::type_layout::TypeLayout;
-
-use super::abi::{self, Entry, SourceBox};
-use super::contain::contained;
-use super::cross::Cross;
-use super::source::{self, ForeignSource};
-use crate::{Failure, Source};
 
 /// Number of this interface generation.
 pub const GENERATION: u32 = 1;
@@ -19,44 +12,15 @@ pub const VOCABULARY: &str = crate::__vocabulary!();
 /// Section the manifest is in: ELF, Mach-O, PE (whose names have eight characters at most).
 pub const MANIFEST_SECTIONS: [&str; 3] = [".lavalink_manifest", "__lavalink_mf", ".lavalnk"];
 
-/// Symbol of the function that answers the layout of [`Entry`] as the plugin was built with it: a [`LayoutFunction`].
-pub const LAYOUT_SYMBOL: &str = "lavalink_source_v1_layout";
-
-/// Symbol of the function that answers the [`Entry`]: an [`EntryFunction`].
-pub const ENTRY_SYMBOL: &str = "lavalink_source_v1";
-
 /// A comparable description of a type.
 pub type Layout = &'static TypeLayout;
 
-/// Type behind [`LAYOUT_SYMBOL`].
+/// Type behind [`super::Interface::LAYOUT_SYMBOL`].
 pub type LayoutFunction = extern "C" fn() -> Layout;
-
-/// Type behind [`ENTRY_SYMBOL`].
-pub type EntryFunction = extern "C" fn() -> Entry;
-
-/// What [`Entry::sources`] answers.
-pub type SourcesResult = RResult<RVec<SourceBox>, abi::Failure>;
 
 /// The layout of a type as this library was built with it.
 pub fn layout_of<T: StableAbi>() -> Layout {
     T::LAYOUT
-}
-
-/// Constructs a plugin's source for the host: what the exported entry runs.
-pub fn construct<S: Source>(plugin: &str, new: impl FnOnce() -> S) -> SourcesResult {
-    contained(&format!("The plugin {plugin}"), "constructor", || {
-        Ok(vec![source::out(plugin, new())])
-    })
-    .out()
-}
-
-/// Takes the sources of a plugin whose layout has been checked.
-///
-/// # Errors
-/// When a constructor or a description panics.
-pub fn sources_of(entry: &Entry) -> Result<Vec<ForeignSource>, Failure> {
-    let sources: Result<Vec<SourceBox>, Failure> = Cross::back((entry.sources)());
-    sources?.into_iter().map(ForeignSource::new).collect()
 }
 
 /// The manifest as an array, for the section. `N` is its length.
@@ -95,7 +59,7 @@ macro_rules! __vocabulary {
     };
 }
 
-/// Places a manifest in the library. Part of [`export_source!`], apart so that test plugins can lie in it.
+/// Places a manifest in the library. Part of [`export!`], apart so that test plugins can lie in it.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __export_manifest {
@@ -141,37 +105,145 @@ macro_rules! __export_manifest {
     };
 }
 
-/// Exports a [`Source`] as a plugin of this library: `export_source!(MySource, MySource::new)`, with
-/// `, name = "my-plugin"` when the plugin is not to be called like its package.
+/// The symbols of one interface.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export_interface {
+    ($plugin:ident, source) => {
+        $crate::__export_symbols!(
+            $plugin,
+            Source,
+            lavalink_source_v1_layout,
+            lavalink_source_v1
+        );
+    };
+    ($plugin:ident, filters) => {
+        $crate::__export_symbols!(
+            $plugin,
+            Filters,
+            lavalink_filters_v1_layout,
+            lavalink_filters_v1
+        );
+    };
+    ($plugin:ident, routes) => {
+        $crate::__export_symbols!(
+            $plugin,
+            Routes,
+            lavalink_routes_v1_layout,
+            lavalink_routes_v1
+        );
+    };
+    ($plugin:ident, interceptor) => {
+        $crate::__export_symbols!(
+            $plugin,
+            Interceptor,
+            lavalink_interceptor_v1_layout,
+            lavalink_interceptor_v1
+        );
+    };
+    ($plugin:ident, events) => {
+        $crate::__export_symbols!(
+            $plugin,
+            Events,
+            lavalink_events_v1_layout,
+            lavalink_events_v1
+        );
+    };
+    ($plugin:ident, info) => {
+        $crate::__export_symbols!($plugin, Info, lavalink_info_v1_layout, lavalink_info_v1);
+    };
+    ($plugin:ident, probe) => {
+        $crate::__export_symbols!($plugin, Probe, lavalink_probe_v1_layout, lavalink_probe_v1);
+    };
+    ($plugin:ident, search) => {
+        $crate::__export_symbols!(
+            $plugin,
+            Search,
+            lavalink_search_v1_layout,
+            lavalink_search_v1
+        );
+    };
+    ($plugin:ident, lyrics) => {
+        $crate::__export_symbols!(
+            $plugin,
+            Lyrics,
+            lavalink_lyrics_v1_layout,
+            lavalink_lyrics_v1
+        );
+    };
+}
+
+/// A pair of symbols.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export_symbols {
+    ($plugin:ident, $interface:ident, $layout:ident, $entry:ident) => {
+        const _: () = {
+            use $crate::v1::interface;
+
+            type Entry = <interface::$interface as interface::Interface>::Entry;
+            type Object = <interface::$interface as interface::Interface>::Object;
+
+            extern "C" fn make() -> $crate::v1::Made<Object> {
+                $plugin.objects::<interface::$interface>()
+            }
+
+            // SAFETY: the name belongs to this interface; the host calls it with this very signature.
+            #[allow(unsafe_code)]
+            #[unsafe(no_mangle)]
+            pub extern "C" fn $layout() -> $crate::v1::Layout {
+                $crate::v1::layout_of::<Entry>()
+            }
+
+            // SAFETY: as above.
+            #[allow(unsafe_code)]
+            #[unsafe(no_mangle)]
+            pub extern "C" fn $entry() -> Entry {
+                <interface::$interface as interface::Interface>::entry(make)
+            }
+        };
+    };
+}
+
+/// Exports a [`Plugin`](crate::Plugin) from this library: `export!(build, offers = [source, filters])`, where `build` is a
+/// function without arguments that makes it, and with `, name = "my-plugin"` behind `build` when the plugin is not to be
+/// called like its package.
 ///
-/// The name is the one of the plugin: its configuration is `plugins.<name>`. Version and licence come from Cargo.toml.
-/// Panics of the source become faults as long as the library is built with `panic = "unwind"`. One call per library.
+/// `offers` names the interfaces of what the plugin contains: `source`, `filters`, `routes`, `interceptor`, `events`,
+/// `info`, `probe`, `search`, `lyrics`. One that contains more is refused when it is loaded. The name is the one of the
+/// plugin: its configuration is `plugins.<name>`. Version and licence come from Cargo.toml. Panics become faults as long as
+/// the library is built with `panic = "unwind"`. One call per library.
+#[macro_export]
+macro_rules! export {
+    ($build:expr, offers = [$($offer:ident),* $(,)?] $(,)?) => {
+        $crate::export!($build, name = env!("CARGO_PKG_NAME"), offers = [$($offer),*]);
+    };
+    ($build:expr, name = $name:expr, offers = [$($offer:ident),* $(,)?] $(,)?) => {
+        $crate::__export_manifest!($name, "[1]");
+
+        const _: () = {
+            static PLUGIN: $crate::v1::interface::Built =
+                $crate::v1::interface::Built::new($name, &[$(stringify!($offer)),*], $build);
+            $($crate::__export_interface!(PLUGIN, $offer);)*
+        };
+    };
+}
+
+/// Exports a single [`Source`](crate::Source) as a plugin of this library: `export_source!(MySource, MySource::new)`, with
+/// `, name = "my-plugin"` when the plugin is not to be called like its package. See [`export!`].
 #[macro_export]
 macro_rules! export_source {
     ($source:ty, $new:expr $(,)?) => {
         $crate::export_source!($source, $new, name = env!("CARGO_PKG_NAME"));
     };
     ($source:ty, $new:expr, name = $name:expr $(,)?) => {
-        $crate::__export_manifest!($name, "[1]");
-
-        const _: () = {
-            extern "C" fn sources() -> $crate::v1::SourcesResult {
-                $crate::v1::construct::<$source>($name, $new)
-            }
-
-            // SAFETY: the name belongs to this interface; the host calls it with this very signature.
-            #[allow(unsafe_code)]
-            #[unsafe(no_mangle)]
-            pub extern "C" fn lavalink_source_v1_layout() -> $crate::v1::Layout {
-                $crate::v1::layout_of::<$crate::v1::abi::Entry>()
-            }
-
-            // SAFETY: as above.
-            #[allow(unsafe_code)]
-            #[unsafe(no_mangle)]
-            pub extern "C" fn lavalink_source_v1() -> $crate::v1::abi::Entry {
-                $crate::v1::abi::Entry { sources }
-            }
-        };
+        $crate::export!(
+            || {
+                let source: $source = ($new)();
+                $crate::Plugin::new().source(source)
+            },
+            name = $name,
+            offers = [source]
+        );
     };
 }

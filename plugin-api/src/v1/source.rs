@@ -1,5 +1,6 @@
 //! Sources on their way from a plugin to the host.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use abi_stable::sabi_trait::TD_Opaque;
@@ -15,7 +16,7 @@ use crate::{Details, Failure, Host, Loaded, Media, Source, SourceDescriptor, Tra
 struct Lent {
     /// `The plugin <name>`, for the failure a panic becomes.
     who: String,
-    source: Contained<Box<dyn Source>>,
+    source: Contained<Arc<dyn Source>>,
 }
 
 impl SourceApi for Lent {
@@ -49,13 +50,10 @@ impl SourceApi for Lent {
     }
 }
 
-/// Makes the border form of a plugin's source: what [`crate::export_source!`] calls in the plugin.
-pub(crate) fn out(plugin: &str, source: impl Source) -> SourceBox {
-    let lent = Lent {
-        who: format!("The plugin {plugin}"),
-        source: Contained::new(Box::new(source)),
-    };
-    SourceApi_TO::from_value(lent, TD_Opaque)
+/// The border form of a plugin's source.
+pub(super) fn out(who: String, source: Arc<dyn Source>) -> SourceBox {
+    let source = Contained::new(source);
+    SourceApi_TO::from_value(Lent { who, source }, TD_Opaque)
 }
 
 /// A source of a loaded plugin, as the host uses it.
@@ -102,7 +100,8 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
-    use crate::v1::entry;
+    use crate::Plugin;
+    use crate::v1::interface::{self, Built, Interface};
     use crate::{ByteStream, Hint, HttpRequest, HttpResponse, Level, Probe, Severity, TrackInfo};
 
     /// Does what its identifier says.
@@ -223,7 +222,7 @@ mod tests {
     }
 
     fn source() -> ForeignSource {
-        ForeignSource::new(out("test", Obedient)).unwrap()
+        ForeignSource::new(out("The plugin test".to_owned(), Arc::new(Obedient))).unwrap()
     }
 
     #[test]
@@ -285,19 +284,33 @@ mod tests {
         );
     }
 
+    fn sources(built: &'static Built) -> Result<usize, Failure> {
+        let objects = built.objects::<interface::Source>().into_result();
+        objects.map(|sources| sources.len()).map_err(Cross::back)
+    }
+
     #[test]
     fn a_constructor_that_panics_is_a_failure() {
-        extern "C" fn broken() -> entry::SourcesResult {
-            entry::construct::<Obedient>("test", || panic!("not today"))
+        static BROKEN: Built = Built::new("test", &["source"], || panic!("not today"));
+        static SOUND: Built = Built::new("test", &["source"], || Plugin::new().source(Obedient));
+        for _ in 0..2 {
+            assert!(sources(&BROKEN).unwrap_err().cause.contains("not today"));
+            assert_eq!(sources(&SOUND), Ok(1));
         }
-        extern "C" fn sound() -> entry::SourcesResult {
-            entry::construct("test", || Obedient)
+        extern "C" fn make() -> interface::Made<SourceBox> {
+            SOUND.objects::<interface::Source>()
         }
-        let failure = entry::sources_of(&abi::Entry { sources: broken }).err().unwrap();
-        assert!(failure.cause.contains("not today"));
+        let entry = interface::Source::entry(make);
         assert_eq!(
-            entry::sources_of(&abi::Entry { sources: sound }).unwrap().len(),
+            interface::objects_of::<interface::Source>(&entry).unwrap().len(),
             1
         );
+    }
+
+    #[test]
+    fn a_plugin_offers_no_more_than_it_exports() {
+        static SILENT: Built = Built::new("test", &["filters"], || Plugin::new().source(Obedient));
+        let failure = sources(&SILENT).unwrap_err();
+        assert!(failure.cause.contains("`source`"), "{failure}");
     }
 }

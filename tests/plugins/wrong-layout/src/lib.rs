@@ -16,6 +16,6 @@ pub extern "C" fn lavalink_source_v1_layout() -> v1::Layout {
 // SAFETY: as above.
 #[allow(unsafe_code)]
 #[unsafe(no_mangle)]
-pub extern "C" fn lavalink_source_v1() -> v1::abi::Entry {
+pub extern "C" fn lavalink_source_v1() -> v1::interface::entries::SourceEntry {
     std::process::abort()
 }

@@ -1,0 +1,280 @@
+//! Interface `events`: events on their way from the host to a plugin.
+
+use std::sync::Arc;
+
+use abi_stable::sabi_trait::TD_Opaque;
+use abi_stable::std_types::RResult;
+
+use self::abi::{ListenerApi, ListenerApi_TO, ListenerBox};
+use super::abi::{Failure as AbiFailure, HostRef};
+use super::contain::{Contained, contained};
+use super::cross::{Cross, plain_enum, record, same};
+use super::lent_host;
+use crate::{Event, EventListener, Failure, Host, Interest};
+
+/// What crosses the border for events. FROZEN like [`super::abi`].
+pub mod abi {
+    // The derives and `sabi_trait` expand to unsafe impls and to generated items that carry no docs of their own.
+    #![allow(
+        unsafe_code,
+        missing_docs,
+        non_local_definitions,
+        clippy::undocumented_unsafe_blocks
+    )]
+    // Events are few; boxing the large variants would cost more than it saves.
+    #![allow(clippy::large_enum_variant)]
+
+    use abi_stable::std_types::{RBox, RDuration, RResult, RString};
+    use abi_stable::{StableAbi, sabi_trait};
+
+    use crate::v1::abi::{Failure, HostRef, SessionRef, SourcedTrack};
+
+    #[repr(C)]
+    #[derive(StableAbi)]
+    pub struct Interest {
+        pub sessions: bool,
+        pub messages: bool,
+        pub players: bool,
+        pub tracks: bool,
+    }
+
+    #[repr(C)]
+    #[derive(StableAbi)]
+    pub struct PlayerRef {
+        pub session_id: RString,
+        pub user_id: u64,
+        pub guild_id: u64,
+    }
+
+    #[repr(u8)]
+    #[derive(StableAbi)]
+    pub enum TrackEndReason {
+        Finished,
+        LoadFailed,
+        Stopped,
+        Replaced,
+        Cleanup,
+    }
+
+    #[repr(u8)]
+    #[derive(StableAbi)]
+    pub enum MarkerState {
+        Reached,
+        Bypassed,
+        Late,
+        Dropped,
+    }
+
+    #[repr(C)]
+    #[derive(StableAbi)]
+    pub struct TrackOf {
+        pub player: PlayerRef,
+        pub track: SourcedTrack,
+    }
+
+    #[repr(C)]
+    #[derive(StableAbi)]
+    pub struct MarkerOf {
+        pub player: PlayerRef,
+        pub marker: RString,
+        pub state: MarkerState,
+    }
+
+    #[repr(u8)]
+    #[derive(StableAbi)]
+    pub enum Event {
+        SessionOpen(SessionRef, bool),
+        SessionPaused(SessionRef),
+        SessionDestroyed(SessionRef),
+        MessageOut(RString, RString),
+        NewPlayer(PlayerRef),
+        DestroyPlayer(PlayerRef),
+        TrackStart(TrackOf),
+        TrackEnd(TrackOf, TrackEndReason),
+        TrackException(TrackOf, Failure),
+        TrackStuck(TrackOf, RDuration),
+        Marker(MarkerOf),
+    }
+
+    #[sabi_trait]
+    pub trait ListenerApi: Send + Sync {
+        fn interest(&self) -> RResult<Interest, Failure>;
+        #[sabi(last_prefix_field)]
+        fn on_event(&self, host: HostRef<'_>, event: Event) -> RResult<(), Failure>;
+    }
+
+    /// An owned listener.
+    pub type ListenerBox = ListenerApi_TO<'static, RBox<()>>;
+}
+
+record!(Interest {
+    sessions,
+    messages,
+    players,
+    tracks
+});
+record!(PlayerRef {
+    session_id,
+    user_id,
+    guild_id
+});
+plain_enum!(TrackEndReason {
+    Finished,
+    LoadFailed,
+    Stopped,
+    Replaced,
+    Cleanup
+});
+plain_enum!(MarkerState {
+    Reached,
+    Bypassed,
+    Late,
+    Dropped
+});
+same!(ListenerBox);
+
+fn track_of(player: crate::PlayerRef, track: crate::SourcedTrack) -> abi::TrackOf {
+    abi::TrackOf {
+        player: player.out(),
+        track: track.out(),
+    }
+}
+
+impl Cross for Event {
+    type Abi = abi::Event;
+    fn out(self) -> Self::Abi {
+        match self {
+            Self::SessionOpen { session, resumed } => abi::Event::SessionOpen(session.out(), resumed),
+            Self::SessionPaused { session } => abi::Event::SessionPaused(session.out()),
+            Self::SessionDestroyed { session } => abi::Event::SessionDestroyed(session.out()),
+            Self::MessageOut { session_id, message } => {
+                abi::Event::MessageOut(session_id.out(), message.out())
+            }
+            Self::NewPlayer { player } => abi::Event::NewPlayer(player.out()),
+            Self::DestroyPlayer { player } => abi::Event::DestroyPlayer(player.out()),
+            Self::TrackStart { player, track } => abi::Event::TrackStart(track_of(player, track)),
+            Self::TrackEnd {
+                player,
+                track,
+                reason,
+            } => abi::Event::TrackEnd(track_of(player, track), reason.out()),
+            Self::TrackException {
+                player,
+                track,
+                failure,
+            } => abi::Event::TrackException(track_of(player, track), failure.out()),
+            Self::TrackStuck {
+                player,
+                track,
+                threshold,
+            } => abi::Event::TrackStuck(track_of(player, track), threshold.out()),
+            Self::Marker {
+                player,
+                marker,
+                state,
+            } => abi::Event::Marker(abi::MarkerOf {
+                player: player.out(),
+                marker: marker.out(),
+                state: state.out(),
+            }),
+        }
+    }
+    fn back(abi: Self::Abi) -> Self {
+        match abi {
+            abi::Event::SessionOpen(session, resumed) => Self::SessionOpen {
+                session: Cross::back(session),
+                resumed,
+            },
+            abi::Event::SessionPaused(session) => Self::SessionPaused {
+                session: Cross::back(session),
+            },
+            abi::Event::SessionDestroyed(session) => Self::SessionDestroyed {
+                session: Cross::back(session),
+            },
+            abi::Event::MessageOut(session_id, message) => Self::MessageOut {
+                session_id: Cross::back(session_id),
+                message: Cross::back(message),
+            },
+            abi::Event::NewPlayer(player) => Self::NewPlayer {
+                player: Cross::back(player),
+            },
+            abi::Event::DestroyPlayer(player) => Self::DestroyPlayer {
+                player: Cross::back(player),
+            },
+            abi::Event::TrackStart(abi::TrackOf { player, track }) => Self::TrackStart {
+                player: Cross::back(player),
+                track: Cross::back(track),
+            },
+            abi::Event::TrackEnd(abi::TrackOf { player, track }, reason) => Self::TrackEnd {
+                player: Cross::back(player),
+                track: Cross::back(track),
+                reason: Cross::back(reason),
+            },
+            abi::Event::TrackException(abi::TrackOf { player, track }, failure) => Self::TrackException {
+                player: Cross::back(player),
+                track: Cross::back(track),
+                failure: Cross::back(failure),
+            },
+            abi::Event::TrackStuck(abi::TrackOf { player, track }, threshold) => Self::TrackStuck {
+                player: Cross::back(player),
+                track: Cross::back(track),
+                threshold: Cross::back(threshold),
+            },
+            abi::Event::Marker(marker) => Self::Marker {
+                player: Cross::back(marker.player),
+                marker: Cross::back(marker.marker),
+                state: Cross::back(marker.state),
+            },
+        }
+    }
+}
+
+struct Lent {
+    who: String,
+    listener: Contained<Arc<dyn EventListener>>,
+}
+
+impl ListenerApi for Lent {
+    fn interest(&self) -> RResult<abi::Interest, AbiFailure> {
+        contained(&self.who, "interest", || Ok(self.listener.interest())).out()
+    }
+    fn on_event(&self, host: HostRef<'_>, event: abi::Event) -> RResult<(), AbiFailure> {
+        contained(&self.who, "on_event", || {
+            self.listener
+                .on_event(&lent_host::Foreign(host), Cross::back(event))
+        })
+        .out()
+    }
+}
+
+pub(super) fn out(who: String, listener: Arc<dyn EventListener>) -> ListenerBox {
+    let listener = Contained::new(listener);
+    ListenerApi_TO::from_value(Lent { who, listener }, TD_Opaque)
+}
+
+/// A listener of a loaded plugin, as the host uses it.
+pub struct ForeignListener {
+    interest: Interest,
+    inner: ListenerBox,
+}
+
+impl ForeignListener {
+    /// Takes a listener and asks what it listens to.
+    ///
+    /// # Errors
+    /// When that makes it panic.
+    pub fn new(inner: ListenerBox) -> Result<Self, Failure> {
+        let interest = <Result<Interest, Failure>>::back(inner.interest())?;
+        Ok(Self { interest, inner })
+    }
+}
+
+impl EventListener for ForeignListener {
+    fn interest(&self) -> Interest {
+        self.interest
+    }
+    fn on_event(&self, host: &dyn Host, event: Event) -> Result<(), Failure> {
+        let lent = lent_host::Lent(host);
+        Cross::back(self.inner.on_event(lent.as_abi(), event.out()))
+    }
+}
