@@ -94,6 +94,7 @@ fn spec(bytes: Arc<[u8]>, extension: &str, must_pass_through: bool) -> PipelineS
         start: Duration::ZERO,
         volume: 100,
         filters: Arc::default(),
+        effects: None,
         use_seek_ghosting: true,
         observer: Box::new(move |event| match event {
             PipelineEvent::Ready { passthrough, .. } => assert_eq!(passthrough, must_pass_through),

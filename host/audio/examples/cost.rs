@@ -66,6 +66,7 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
         start: Duration::ZERO,
         volume,
         filters: Arc::new(Filters::default()),
+        effects: None,
         use_seek_ghosting: true,
         observer: Box::new(|_| {}),
     });

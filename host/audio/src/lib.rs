@@ -12,6 +12,7 @@ mod container;
 mod decode;
 mod downmix;
 mod edge;
+mod effects;
 mod encode;
 mod engine;
 mod error;
@@ -28,6 +29,7 @@ mod recording;
 mod resample;
 pub mod volume;
 
+pub use effects::{EffectWork, Effects, MakeEffects};
 pub use engine::{Engine, EngineConfig, Pipeline, PipelineEvent, PipelineSpec};
 pub use error::AudioError;
 pub use input::{MediaHint, MediaInput, MediaPiece};

@@ -67,6 +67,7 @@ fn the_end_is_not_seen_before_its_reason() {
         start: Duration::ZERO,
         volume: 100,
         filters: Arc::default(),
+        effects: None,
         use_seek_ghosting: true,
         observer: Box::new(move |event| {
             // A slow observer: whoever polls meanwhile must not be told that the track is over.

@@ -35,6 +35,7 @@ fn play(engine: &Engine, input: impl MediaInput + 'static) -> (Pipeline, FrameCo
         start: Duration::ZERO,
         volume: 100,
         filters: Arc::default(),
+        effects: None,
         use_seek_ghosting: true,
         observer: Box::new(|_| {}),
     })

@@ -12,7 +12,8 @@ use lavalink_protocol::filters::Filters;
 
 use bell::Bell;
 
-use crate::pipeline::{Control, Job, Settings};
+use crate::effects::MakeEffects;
+use crate::pipeline::{Control, FilterSetup, Job, Settings};
 use crate::queue::{FrameConsumer, frame_queue};
 use crate::{AudioError, MediaHint, MediaInput, ResamplingQuality};
 
@@ -55,6 +56,8 @@ pub struct PipelineSpec {
     pub volume: u16,
     /// Filters to start with.
     pub filters: Arc<Filters>,
+    /// Outside filters to start with. Packets are not passed through while there are any.
+    pub effects: Option<Arc<dyn MakeEffects>>,
     /// Whether frames from before a seek go on being handed out until the first new one is there.
     pub use_seek_ghosting: bool,
     /// Told about the pipeline's progress, on a worker thread; must not block.
@@ -169,7 +172,10 @@ impl Engine {
         let bell = least.map_or_else(Arc::default, |worker| Arc::clone(&worker.bell));
         let control = Arc::new(Control::new(
             spec.volume,
-            spec.filters,
+            FilterSetup {
+                filters: spec.filters,
+                effects: spec.effects,
+            },
             !spec.use_seek_ghosting,
             bell,
         ));
@@ -235,9 +241,15 @@ impl Pipeline {
         self.control.set_volume(volume);
     }
 
-    /// Replaces all filters; heard after the queued frames.
+    /// Replaces all filters, and takes outside filters away; heard after the queued frames.
     pub fn set_filters(&self, filters: Arc<Filters>) {
-        self.control.set_filters(filters);
+        self.set_filters_and_effects(filters, None);
+    }
+
+    /// Replaces all filters; heard after the queued frames. Outside filters go on as they are when they come from the
+    /// same maker as before.
+    pub fn set_filters_and_effects(&self, filters: Arc<Filters>, effects: Option<Arc<dyn MakeEffects>>) {
+        self.control.set_filters(FilterSetup { filters, effects });
     }
 }
 

@@ -57,6 +57,7 @@ impl Session<'_> {
         // A jump may have to read its way through a long file.
         self.link.set_budget(None);
         self.pcm.reset();
+        self.seek_effects(target);
         self.passed = None;
         self.bad_reads = 0;
         self.rebase_ns = None;

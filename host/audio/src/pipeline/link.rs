@@ -65,6 +65,11 @@ impl<'y> Link<'y> {
         self.yielder.suspend(turn);
     }
 
+    /// Rings for this pipeline.
+    pub(super) fn waker(&self) -> &Waker {
+        &self.waker
+    }
+
     pub(super) fn control(&self) -> &Control {
         &self.control
     }

@@ -17,6 +17,7 @@ use corosensei::Yielder;
 use lavalink_protocol::filters::Filters;
 use parking_lot::Mutex;
 
+use crate::effects::MakeEffects;
 use crate::engine::bell::{Bell, Call};
 use crate::queue::{FrameProducer, Timeline};
 use crate::{AudioError, MediaHint, MediaInput, PipelineEvent, ResamplingQuality};
@@ -33,6 +34,26 @@ pub(crate) struct Settings {
     pub(crate) resampling: ResamplingQuality,
 }
 
+/// The filters a player wants.
+#[derive(Clone, Default)]
+pub(crate) struct FilterSetup {
+    /// The built-in ones.
+    pub(crate) filters: Arc<Filters>,
+    /// Those from outside, which come before them.
+    pub(crate) effects: Option<Arc<dyn MakeEffects>>,
+}
+
+impl FilterSetup {
+    /// Whether the outside filters come from the same maker.
+    fn has_same_effects(&self, other: &Self) -> bool {
+        match (&self.effects, &other.effects) {
+            (None, None) => true,
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+}
+
 /// Why a pipeline's coroutine gives the thread back.
 #[derive(Debug)]
 pub(crate) enum Turn {
@@ -42,7 +63,7 @@ pub(crate) enum Turn {
     Full(usize),
     /// Nothing to do until somebody calls: bytes arrive, or a seek.
     Idle,
-    /// It waits for bytes of an input that cannot call.
+    /// It waits for bytes of an input that cannot call, or for outside filters.
     Poll,
     /// The observer is to be told.
     Event(PipelineEvent),
@@ -51,7 +72,7 @@ pub(crate) enum Turn {
 /// What the handle of a pipeline changes and its worker reads.
 pub(crate) struct Control {
     volume: AtomicU16,
-    filters: ArcSwap<Filters>,
+    filters: ArcSwap<FilterSetup>,
     seek_to: Mutex<Duration>,
     drop_queued: bool,
     seekable: AtomicBool,
@@ -62,10 +83,10 @@ pub(crate) struct Control {
 impl Control {
     /// Controls with the given start values. `drop_queued`: a seek makes queued frames stale at once. `bell` is the
     /// worker's.
-    pub(crate) fn new(volume: u16, filters: Arc<Filters>, drop_queued: bool, bell: Arc<Bell>) -> Self {
+    pub(crate) fn new(volume: u16, filters: FilterSetup, drop_queued: bool, bell: Arc<Bell>) -> Self {
         Self {
             volume: AtomicU16::new(volume.min(MAX_VOLUME)),
-            filters: ArcSwap::new(filters),
+            filters: ArcSwap::from_pointee(filters),
             seek_to: Mutex::new(Duration::ZERO),
             drop_queued,
             seekable: AtomicBool::new(true),
@@ -87,8 +108,8 @@ impl Control {
         self.volume.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn set_filters(&self, filters: Arc<Filters>) {
-        self.filters.store(filters);
+    pub(crate) fn set_filters(&self, filters: FilterSetup) {
+        self.filters.store(Arc::new(filters));
     }
 
     pub(crate) fn seek(&self, to: Duration) {

@@ -1,11 +1,10 @@
-//! The PCM half of a pipeline: resampler, filters, 20 ms frames, volume, encoder - in this order, as late as possible.
+//! The PCM half of a pipeline: resampler, outside filters, filters, 20 ms frames, volume, encoder - in this order, as late as possible.
 
 use std::sync::Arc;
 
-use lavalink_protocol::filters::Filters;
-
-use super::Settings;
+use super::{FilterSetup, Settings};
 use crate::edge::{self, Mirror};
+use crate::effects::Effects;
 use crate::encode::FrameEncoder;
 use crate::filters::FilterChain;
 use crate::resample::Resample;
@@ -29,12 +28,15 @@ const SILENCE: &[u8] = &[0xfc, 0xff, 0xfe];
 pub(super) struct PcmPath {
     settings: Settings,
     resampler: Option<Resample>,
+    /// 48 kHz stereo before the outside filters; stays empty without any.
+    raw: Vec<f32>,
     /// 48 kHz stereo before the filters.
     source: Vec<f32>,
     /// The same behind them.
     filtered: Vec<f32>,
     chunk: Vec<f32>,
-    filters: Arc<Filters>,
+    setup: Arc<FilterSetup>,
+    effects: Option<Box<dyn Effects>>,
     chain: Option<FilterChain>,
     fade: Option<Fade>,
     gain: Option<f32>,
@@ -52,15 +54,18 @@ enum Fade {
 }
 
 impl PcmPath {
-    pub(super) fn new(settings: Settings, filters: Arc<Filters>) -> Self {
-        let chain = FilterChain::build(&filters, SAMPLE_RATE_HZ);
+    pub(super) fn new(settings: Settings, setup: Arc<FilterSetup>) -> Self {
+        let chain = FilterChain::build(&setup.filters, SAMPLE_RATE_HZ);
+        let effects = setup.effects.as_ref().map(|effects| effects.make());
         Self {
             settings,
             resampler: None,
+            raw: Vec::new(),
             source: Vec::new(),
             filtered: Vec::new(),
             chunk: Vec::new(),
-            filters,
+            setup,
+            effects,
             chain,
             fade: None,
             gain: None,
@@ -69,14 +74,29 @@ impl PcmPath {
         }
     }
 
+    /// Whether outside filters are on that these filters would replace; they have to be flushed before.
+    pub(super) fn must_flush_effects(&self, setup: &FilterSetup) -> bool {
+        self.effects.is_some() && !self.setup.has_same_effects(setup)
+    }
+
     /// Takes over new filters; what the old ones still hold is played, and fades into the new sound.
-    pub(super) fn set_filters(&mut self, filters: &Arc<Filters>) {
-        if Arc::ptr_eq(&self.filters, filters) {
+    pub(super) fn set_filters(&mut self, setup: &Arc<FilterSetup>) {
+        if Arc::ptr_eq(&self.setup, setup) {
             return;
         }
-        self.filters = Arc::clone(filters);
+        let before = std::mem::replace(&mut self.setup, Arc::clone(setup));
+        if !before.has_same_effects(setup) {
+            self.effects = setup.effects.as_ref().map(|effects| effects.make());
+            if self.effects.is_none() {
+                self.source.append(&mut self.raw);
+            }
+        }
+        if Arc::ptr_eq(&before.filters, &setup.filters) {
+            return;
+        }
         self.end_fade();
-        let old = std::mem::replace(&mut self.chain, FilterChain::build(filters, SAMPLE_RATE_HZ));
+        let chain = FilterChain::build(&setup.filters, SAMPLE_RATE_HZ);
+        let old = std::mem::replace(&mut self.chain, chain);
         if old.is_some() || self.chain.is_some() {
             self.fade = Some(Fade::Due(old.map(Box::new)));
         }
@@ -91,7 +111,32 @@ impl PcmPath {
 
     /// Whether any filter changes the sound.
     pub(super) fn has_filters(&self) -> bool {
-        self.chain.is_some()
+        self.chain.is_some() || self.effects.is_some()
+    }
+
+    /// The outside filters and the next samples for them, in whole frames, or whatever there is when no more follow.
+    pub(super) fn next_for_effects(&mut self, is_last: bool) -> Option<(&mut dyn Effects, Vec<f32>)> {
+        let effects = self.effects.as_deref_mut()?;
+        let whole = self.raw.len() / FRAME * FRAME;
+        let count = if is_last { self.raw.len() } else { whole };
+        if count == 0 {
+            return None;
+        }
+        let rest = self.raw.split_off(count);
+        Some((effects, std::mem::replace(&mut self.raw, rest)))
+    }
+
+    /// The outside filters.
+    pub(super) fn effects(&mut self) -> Option<&mut dyn Effects> {
+        match &mut self.effects {
+            Some(effects) => Some(effects.as_mut()),
+            None => None,
+        }
+    }
+
+    /// Takes what the outside filters made.
+    pub(super) fn take_back(&mut self, samples: &[f32]) {
+        self.source.extend_from_slice(samples);
     }
 
     /// Takes interleaved stereo at `rate_hz`.
@@ -108,14 +153,22 @@ impl PcmPath {
             self.resampler = None;
         }
         if rate_hz == SAMPLE_RATE_HZ {
-            self.source.extend_from_slice(pcm);
+            let inlet = match self.effects {
+                Some(_) => &mut self.raw,
+                None => &mut self.source,
+            };
+            inlet.extend_from_slice(pcm);
             return Ok(());
         }
         if self.resampler.is_none() {
             self.resampler = Some(Resample::new(rate_hz, self.settings.resampling).map_err(decode_error)?);
         }
+        let inlet = match self.effects {
+            Some(_) => &mut self.raw,
+            None => &mut self.source,
+        };
         match &mut self.resampler {
-            Some(resampler) => resampler.push(pcm, &mut self.source).map_err(decode_error),
+            Some(resampler) => resampler.push(pcm, inlet).map_err(decode_error),
             None => Ok(()),
         }
     }
@@ -135,7 +188,7 @@ impl PcmPath {
 
     /// Whether there is audio that does not fill a frame yet.
     pub(super) fn has_rest(&self) -> bool {
-        !self.source.is_empty() || !self.filtered.is_empty()
+        !self.raw.is_empty() || !self.source.is_empty() || !self.filtered.is_empty()
     }
 
     /// The next frame as a packet, at the given volume (`0..=1000`), ramped from the one of the frame before.
@@ -185,19 +238,16 @@ impl PcmPath {
         Ok(())
     }
 
-    /// The source has ended: brings everything held back into frames, the last one filled up with silence.
-    ///
-    /// # Errors
-    /// [`AudioError::Decode`] when the resampler fails.
-    pub(super) fn finish(&mut self) -> Result<(), AudioError> {
-        self.finish_resampler()?;
+    /// The source has ended: brings everything held back into frames, the last one filled up with silence. The resampler
+    /// and the outside filters have been emptied before.
+    pub(super) fn finish(&mut self) {
         self.filter(self.source.len());
         self.end_fade();
         self.flush_chain();
         let held = if self.encoder.is_some() { LEAD } else { 0 };
         let due = (self.filtered.len() + held).div_ceil(FRAME) * FRAME;
         if due == 0 {
-            return Ok(());
+            return;
         }
         if self.filtered.len() + held == due && self.filtered.len() > LEAD {
             // The next track may go on where this one ends.
@@ -205,11 +255,11 @@ impl PcmPath {
             self.filtered.extend(beyond);
         }
         self.filtered.resize(due + LEAD - held, 0.0);
-        Ok(())
     }
 
     /// Forgets all audio before a jump; the volume is kept.
     pub(super) fn reset(&mut self) {
+        self.raw.clear();
         self.source.clear();
         self.filtered.clear();
         self.fade = None;
@@ -226,6 +276,7 @@ impl PcmPath {
     /// Drops audio and encoder: packets are passed through from now on.
     pub(super) fn leave(&mut self) {
         self.reset();
+        self.raw = Vec::new();
         self.source = Vec::new();
         self.filtered = Vec::new();
         self.chunk = Vec::new();
@@ -295,9 +346,17 @@ impl PcmPath {
         }
     }
 
-    fn finish_resampler(&mut self) -> Result<(), AudioError> {
+    /// Takes what the resampler still holds.
+    ///
+    /// # Errors
+    /// [`AudioError::Decode`] when it fails.
+    pub(super) fn finish_resampler(&mut self) -> Result<(), AudioError> {
+        let inlet = match self.effects {
+            Some(_) => &mut self.raw,
+            None => &mut self.source,
+        };
         match &mut self.resampler {
-            Some(resampler) => resampler.finish(&mut self.source).map_err(decode_error),
+            Some(resampler) => resampler.finish(inlet).map_err(decode_error),
             None => Ok(()),
         }
     }

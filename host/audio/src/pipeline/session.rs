@@ -16,6 +16,7 @@ use super::pcm::PcmPath;
 use super::{Settings, Turn};
 use crate::container::{self, Container, OPEN_BUDGET_BYTES, Selected};
 use crate::decode::{DecodeProblem, PacketDecoder, opus_head};
+use crate::effects::{EffectWork, Effects};
 use crate::input::Offer;
 use crate::opus_packet::{OpusHead, layout, packet_samples};
 use crate::probe::{HEAD_BYTES, Kind, detect, id3_length};
@@ -301,7 +302,10 @@ impl<'a> Session<'a> {
     /// Plays what is held back, then ends.
     fn finish<T>(&mut self) -> Result<T, Stop> {
         if self.passed.is_none() {
-            self.pcm.finish().map_err(Stop::Failed)?;
+            self.pcm.finish_resampler().map_err(Stop::Failed)?;
+            self.run_effects(true)?;
+            self.flush_effects()?;
+            self.pcm.finish();
             self.emit()?;
         }
         Err(Stop::End)
@@ -325,7 +329,7 @@ impl<'a> Session<'a> {
             Some(end_ns) if start_ns >= end_ns => return Ok(()),
             _ => {}
         }
-        self.take_settings();
+        self.take_settings()?;
         if self.passes_through() && self.is_whole_frames(&packet.data) {
             self.pass(packet, start_ns)
         } else {
@@ -364,9 +368,54 @@ impl<'a> Session<'a> {
         })
     }
 
-    fn take_settings(&mut self) {
-        let filters = self.link.control().filters.load();
-        self.pcm.set_filters(&filters);
+    fn take_settings(&mut self) -> Result<(), Stop> {
+        let setup = self.link.control().filters.load_full();
+        if self.pcm.must_flush_effects(&setup) {
+            self.flush_effects()?;
+        }
+        self.pcm.set_filters(&setup);
+        Ok(())
+    }
+
+    /// Runs the outside filters over the audio there is: in whole frames, or all when no more follows.
+    fn run_effects(&mut self, is_last: bool) -> Result<(), Stop> {
+        while let Some((effects, samples)) = self.pcm.next_for_effects(is_last) {
+            effects.begin(EffectWork::Process(samples), self.link.waker());
+            self.await_effects()?;
+        }
+        Ok(())
+    }
+
+    fn flush_effects(&mut self) -> Result<(), Stop> {
+        if let Some(effects) = self.pcm.effects() {
+            effects.begin(EffectWork::Flush, self.link.waker());
+            self.await_effects()?;
+        }
+        Ok(())
+    }
+
+    /// Playback goes on elsewhere. The outside filters are not waited for here: what they get next comes after this.
+    pub(super) fn seek_effects(&mut self, target: Duration) {
+        if let Some(effects) = self.pcm.effects() {
+            effects.begin(EffectWork::Seeked(target), self.link.waker());
+        }
+    }
+
+    /// Waits for the outside filters, while the worker serves other tracks.
+    fn await_effects(&mut self) -> Result<(), Stop> {
+        loop {
+            if self.link.seek_is_pending() {
+                return Err(Stop::Seek);
+            }
+            match self.pcm.effects().map(Effects::poll) {
+                Some(Some(samples)) => {
+                    self.pcm.take_back(&samples);
+                    return Ok(());
+                }
+                Some(None) => self.link.suspend(Turn::Poll),
+                None => return Ok(()),
+            }
+        }
     }
 
     /// Whether stream, volume and filters allow packets to be handed through.
@@ -442,6 +491,7 @@ impl<'a> Session<'a> {
             if let Ok(rate_hz) = self.decoder.decode(next, &mut self.decoded) {
                 self.pcm.push(&self.decoded, rate_hz).map_err(Stop::Failed)?;
             }
+            self.run_effects(true)?;
             while self.pcm.prepare() {
                 self.emit_one()?;
             }
@@ -503,7 +553,8 @@ impl<'a> Session<'a> {
         loop {
             self.wait_for_room()?;
             // Read after the wait, so that changes are heard within the depth of the queue.
-            self.take_settings();
+            self.take_settings()?;
+            self.run_effects(false)?;
             if !self.pcm.prepare() {
                 return Ok(());
             }

@@ -358,6 +358,7 @@ pub fn start_input(engine: &Engine, input: Box<dyn MediaInput>, wish: Wish) -> P
         start: wish.start,
         volume: wish.volume,
         filters: Arc::new(wish.filters),
+        effects: None,
         use_seek_ghosting: wish.ghosting,
         observer: Box::new(move |event| drop(sender.send(event))),
     });

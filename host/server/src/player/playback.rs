@@ -179,6 +179,7 @@ impl PlayerTask {
             start: Duration::from_millis(start),
             volume,
             filters,
+            effects: None,
             use_seek_ghosting: self.services.config.player.use_seek_ghosting,
             observer: Box::new(move |event| feedback.observe(event)),
         });
