@@ -71,3 +71,50 @@ impl CallOutcome {
         }
     }
 }
+
+/// One call of a plugin, of whatever kind, as its guard saw it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GuardReport<'a> {
+    /// Name in the plugin's manifest.
+    pub plugin: &'a str,
+    /// The method.
+    pub call: &'static str,
+    /// How it ended.
+    pub ending: CallEnding,
+    /// From the wish to call to the end, waiting for a free place included.
+    pub elapsed: Duration,
+}
+
+/// How a guarded call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallEnding {
+    /// With an answer.
+    Ok,
+    /// The plugin said that it cannot.
+    Failed,
+    /// The plugin said that something is broken.
+    Fault,
+    /// It panicked or trapped.
+    Panicked,
+    /// It did not answer in time.
+    Overdue,
+    /// There was no free place for the call within its deadline.
+    Busy,
+    /// The plugin is suspended; it was not called.
+    Suspended,
+}
+
+impl CallEnding {
+    /// Name, as in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed => "failed",
+            Self::Fault => "fault",
+            Self::Panicked => "panicked",
+            Self::Overdue => "overdue",
+            Self::Busy => "busy",
+            Self::Suspended => "suspended",
+        }
+    }
+}

@@ -71,6 +71,16 @@ fn files_of(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// One file that has been a plugin before.
+pub(crate) fn candidate(path: &Path) -> Result<Candidate, LoadError> {
+    examine(path)?.ok_or_else(|| {
+        LoadError::Unreadable(std::io::Error::new(
+            std::io::ErrorKind::InvalidInput,
+            "it is no file of a plugin any more",
+        ))
+    })
+}
+
 fn examine(path: &Path) -> Result<Option<Candidate>, LoadError> {
     let Some(kind) = Kind::of(path) else {
         return Ok(None);

@@ -10,6 +10,7 @@
 //! moment it began in, so a plugin can be exchanged while others are being asked, and goes when its last user is gone.
 
 mod admission;
+mod breaker;
 mod call;
 mod discovery;
 mod error;
@@ -21,12 +22,17 @@ mod plugins;
 mod registry;
 mod resolution;
 mod table;
+mod trial;
 
 pub use admission::{Admission, AdmitAll, Applicant, BadSha256, DEFAULT_MEMORY_MIB, Form, Grants, Sha256};
-pub use call::{CallOutcome, CallReport};
+pub use breaker::BreakerPolicy;
+pub use call::{CallEnding, CallOutcome, CallReport, GuardReport};
 pub use error::{LoadError, LoadReport};
 pub use extensions::Extensions;
 pub use guard::GuardLimits;
 pub use manifest::{CUSTOM_SECTION, Manifest, ManifestError};
-pub use plugins::{HostFactory, LoadOptions, PluginInfo, Plugins, Tail};
+pub use plugins::{
+    Exchange, HostFactory, LoadOptions, PluginInfo, PluginStatus, Plugins, ReloadError, Reloaded, Tail, Watch,
+};
 pub use resolution::{Item, Resolution};
+pub use trial::{TrialCounts, TrialPolicy};

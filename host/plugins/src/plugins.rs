@@ -1,5 +1,9 @@
 //! The face of the crate: loads what is there and answers the node's questions.
 
+mod calls;
+mod exchange;
+mod watch;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,9 +12,9 @@ use arc_swap::ArcSwap;
 use lavalink_plugin_api::{Details, Failure, Host, Loaded, Media, Severity, Track};
 use parking_lot::Mutex;
 
-use crate::admission::{Admission, Form, Grants};
-use crate::call::{CallOutcome, CallReport};
-use crate::discovery;
+use crate::admission::{Admission, Form, Grants, Sha256};
+use crate::call::{CallReport, GuardReport};
+use crate::discovery::{self, Candidate};
 use crate::error::{LoadError, LoadReport};
 use crate::extensions;
 use crate::guard::{Guard, GuardLimits};
@@ -18,6 +22,10 @@ use crate::native;
 use crate::registry::Registered;
 use crate::resolution::{Item, Resolution};
 use crate::table::{Member, Slot, Table};
+use crate::trial::TrialPolicy;
+
+pub use exchange::{Exchange, PluginStatus, ReloadError, Reloaded};
+pub use watch::Watch;
 
 /// Most redirects followed for one identifier or one opened track.
 const MAX_REDIRECTS: usize = 5;
@@ -33,6 +41,16 @@ pub trait HostFactory: Send + Sync {
     /// Told after each call of a source, for metrics. Must be quick.
     fn called(&self, report: &CallReport<'_>) {
         let _nobody_counts = report;
+    }
+
+    /// Told after each call of a plugin, of whatever kind, for metrics. Must be quick.
+    fn ended(&self, report: &GuardReport<'_>) {
+        let _nobody_counts = report;
+    }
+
+    /// Told when a plugin's version changes, or does not. Must be quick.
+    fn exchanged(&self, plugin: &str, exchange: Exchange) {
+        let _nobody_counts = (plugin, exchange);
     }
 }
 
@@ -78,12 +96,19 @@ pub struct Tail {
     pub details: Vec<u8>,
 }
 
+/// Makes a plugin of a file.
+type Loader = Box<dyn Fn(Candidate) -> Result<extensions::Loaded, LoadError> + Send + Sync>;
+
 /// All loaded plugins.
 pub struct Plugins {
     /// Replaced as a whole; whoever asks works on the one of that moment.
     table: ArcSwap<Table>,
     /// Held by whoever makes the next table out of the present one. Never over a call of a plugin.
     change: Mutex<()>,
+    /// Held while a plugin is being loaded again.
+    reloading: Mutex<()>,
+    loader: Loader,
+    trial: TrialPolicy,
     source_enabled: Box<dyn Fn(&str) -> bool + Send + Sync>,
     limits: GuardLimits,
     factory: Arc<dyn HostFactory>,
@@ -111,6 +136,9 @@ impl Plugins {
         let plugins = Self {
             table: ArcSwap::default(),
             change: Mutex::default(),
+            reloading: Mutex::default(),
+            loader: Box::new(move |candidate| native::load(candidate, limits.start, &*admission)),
+            trial: limits.trial,
             source_enabled,
             limits,
             factory,
@@ -119,8 +147,9 @@ impl Plugins {
         let mut table = Table::default();
         for candidate in candidates {
             let path = candidate.path.clone();
-            match native::load(candidate, limits.start, &*admission) {
-                Ok(loaded) => plugins.register(&mut table, path, loaded, &mut reports),
+            let digest = exchangeable_digest(&candidate);
+            match (plugins.loader)(candidate) {
+                Ok(loaded) => plugins.register(&mut table, path, loaded, digest, &mut reports),
                 Err(error) => reports.push(LoadReport {
                     path,
                     result: Err(error),
@@ -137,13 +166,12 @@ impl Plugins {
         table: &mut Table,
         path: PathBuf,
         plugin: extensions::Loaded,
+        digest: Option<Sha256>,
         reports: &mut Vec<LoadReport>,
     ) {
         let known = table.infos().len();
-        let member = self.member(path.clone(), plugin);
-        let refusals = table.add(Slot {
-            active: Arc::new(member),
-        });
+        let member = self.member(path.clone(), plugin, digest);
+        let refusals = table.add(Slot::of(Arc::new(member)));
         let added = table.infos().get(known).cloned();
         reports.extend(
             refusals
@@ -158,7 +186,7 @@ impl Plugins {
     }
 
     /// What of an artefact is to be used, under a guard of its own.
-    fn member(&self, path: PathBuf, mut plugin: extensions::Loaded) -> Member {
+    fn member(&self, path: PathBuf, mut plugin: extensions::Loaded, digest: Option<Sha256>) -> Member {
         plugin.extensions.sources.retain(|(descriptor, _)| {
             let is_enabled = (self.source_enabled)(&descriptor.name);
             if !is_enabled {
@@ -168,42 +196,15 @@ impl Plugins {
             is_enabled
         });
         Member {
-            guard: Arc::new(Guard::new(&plugin.manifest.name, self.limits.in_flight)),
+            guard: Arc::new(Guard::new(
+                &plugin.manifest.name,
+                &self.limits,
+                Arc::clone(&self.factory),
+            )),
             loaded: plugin,
             path,
+            digest,
         }
-    }
-
-    /// Puts a newly loaded artefact in the place of the plugin of its name. Whoever asks from now on asks the new one;
-    /// calls under way and streams that are open stay with the old one, which goes when the last of them is gone.
-    ///
-    /// # Errors
-    /// When no plugin of that name is loaded, or when another plugin has a name of its sources; all stays as it was then.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "called once a loader exists whose artefacts can be replaced"
-        )
-    )]
-    pub(crate) fn replace(&self, path: PathBuf, plugin: extensions::Loaded) -> Result<PluginInfo, LoadError> {
-        let member = Arc::new(self.member(path, plugin));
-        let name = member.loaded.manifest.name.clone();
-        let _one_at_a_time = self.change.lock();
-        let mut slots = self.table.load().slots().to_vec();
-        let Some(slot) = slots.iter_mut().find(|slot| slot.name() == name) else {
-            return Err(LoadError::Unknown { plugin: name });
-        };
-        slot.active = member;
-        let (table, refusals) = Table::of(slots);
-        let is_ours =
-            |error: &LoadError| matches!(error, LoadError::DuplicateSource { plugin, .. } if *plugin == name);
-        if let Some(refusal) = refusals.into_iter().find(is_ours) {
-            return Err(refusal);
-        }
-        let info = table.infos().iter().find(|info| info.name == name).cloned();
-        self.table.store(Arc::new(table));
-        info.ok_or(LoadError::Unknown { plugin: name })
     }
 
     /// The plugins of this moment, in the order they were loaded.
@@ -263,41 +264,15 @@ impl Plugins {
                 Ok(Loaded::Nothing) if fault.is_some() => {}
                 Ok(loaded) => return Ok(Some((name.clone(), loaded))),
                 Err(failure) if failure.severity == Severity::Fault => {
-                    tracing::warn!(source = name, %failure, "source failed to look an identifier up");
+                    if registered.version.guard.suspended().is_none() {
+                        tracing::warn!(source = name, %failure, "source failed to look an identifier up");
+                    }
                     fault.get_or_insert(failure);
                 }
                 Err(failure) => return Err(fault.unwrap_or(failure)),
             }
         }
         fault.map_or(Ok(None), Err)
-    }
-
-    async fn ask_one(
-        &self,
-        registered: &Registered,
-        identifier: &str,
-        end: Instant,
-    ) -> Result<Loaded, Failure> {
-        let deadline = end.min(Instant::now() + self.limits.load);
-        let Registered {
-            source,
-            guard,
-            descriptor,
-        } = registered.clone();
-        let host = self.factory.host_for(guard.plugin(), deadline);
-        let identifier = identifier.to_owned();
-        let begun = Instant::now();
-        let answer = guard
-            .call("load", deadline, move || source.load(&*host, &identifier))
-            .await;
-        self.factory.called(&CallReport {
-            plugin: guard.plugin(),
-            source: &descriptor.name,
-            call: "load",
-            outcome: CallOutcome::of_load(&answer),
-            elapsed: begun.elapsed(),
-        });
-        answer
     }
 
     fn source(&self, name: &str) -> Option<Registered> {
@@ -314,18 +289,10 @@ impl Plugins {
     /// # Errors
     /// The first refusal; a fault when the source is not there, panics, or does not answer in time.
     pub async fn decode_details(&self, source: &str, tails: Vec<Tail>) -> Result<Vec<Details>, Failure> {
-        let Some(Registered { source, guard, .. }) = self.source(source) else {
-            return Err(Failure::fault(format!("The source {source} is not available.")));
-        };
-        let deadline = Instant::now() + self.limits.decode;
-        guard
-            .call("decode_details", deadline, move || {
-                tails
-                    .iter()
-                    .map(|tail| source.decode_details(tail.version, &tail.details))
-                    .collect()
-            })
-            .await
+        match self.source(source) {
+            Some(registered) => self.decode_with(&registered, tails).await,
+            None => Err(Failure::fault(format!("The source {source} is not available."))),
+        }
     }
 
     /// Asks a source where the bytes of its track are. When it names another identifier instead, that one is looked up
@@ -337,7 +304,7 @@ impl Plugins {
         let mut source = source.to_owned();
         let mut track = track.clone();
         for _ in 0..=MAX_REDIRECTS {
-            let identifier = match self.open_once(&source, track, position).await? {
+            let identifier = match self.open_once(&source, &track, position).await? {
                 Media::Redirect(identifier) => identifier,
                 media => return Ok(media),
             };
@@ -356,27 +323,23 @@ impl Plugins {
         )
     }
 
-    async fn open_once(&self, source: &str, track: Track, position: Duration) -> Result<Media, Failure> {
-        let name = source;
-        let Some(Registered { source, guard, .. }) = self.source(name) else {
-            return Err(Failure::common(format!("The source {name} is not available."))
-                .because("no loaded plugin offers it, or it is switched off"));
-        };
-        let deadline = Instant::now() + self.limits.open;
-        let host = self.factory.host_for(guard.plugin(), deadline);
-        let begun = Instant::now();
-        let answer = guard
-            .call("open", deadline, move || source.open(&*host, &track, position))
-            .await;
-        self.factory.called(&CallReport {
-            plugin: guard.plugin(),
-            source: name,
-            call: "open",
-            outcome: CallOutcome::of_open(&answer),
-            elapsed: begun.elapsed(),
-        });
-        answer
+    async fn open_once(&self, source: &str, track: &Track, position: Duration) -> Result<Media, Failure> {
+        match self.source(source) {
+            Some(registered) => self.open_with(&registered, track, position).await,
+            None => Err(Failure::common(format!("The source {source} is not available."))
+                .because("no loaded plugin offers it, or it is switched off")),
+        }
     }
+}
+
+/// What tells a file apart from its next version, where that may be exchanged.
+fn exchangeable_digest(candidate: &Candidate) -> Option<Sha256> {
+    // Native files can be large, and are never exchanged.
+    let is_component = candidate
+        .path
+        .extension()
+        .is_some_and(|extension| extension == "wasm");
+    is_component.then(|| Sha256::of(&candidate.file).ok()).flatten()
 }
 
 /// Gives a track without a title of its own the one of the reference that led to it.

@@ -3,15 +3,32 @@
 use std::sync::Arc;
 
 use lavalink_plugin_api::{Source, SourceDescriptor};
+use parking_lot::Mutex;
 
 use crate::guard::Guard;
+use crate::trial::Trial;
 
-/// One source and the guard of the plugin it belongs to.
+/// A source of one artefact, and that artefact's guard.
+#[derive(Clone)]
+pub(crate) struct Version {
+    pub(crate) source: Arc<dyn Source>,
+    pub(crate) guard: Arc<Guard>,
+}
+
+/// A newer version of a source, which is on trial.
+#[derive(Clone)]
+pub(crate) struct Rival {
+    pub(crate) version: Version,
+    pub(crate) trial: Arc<Mutex<Trial>>,
+}
+
+/// One source by its name.
 #[derive(Clone)]
 pub(crate) struct Registered {
     pub(crate) descriptor: SourceDescriptor,
-    pub(crate) source: Arc<dyn Source>,
-    pub(crate) guard: Arc<Guard>,
+    /// The version in use.
+    pub(crate) version: Version,
+    pub(crate) rival: Option<Rival>,
 }
 
 /// All sources: in the order of registration, those that claim whatever is left at the end.
@@ -24,7 +41,7 @@ impl Registry {
     /// Adds a source, unless its name is taken: then the plugin that has it is returned.
     pub(crate) fn add(&mut self, registered: Registered) -> Result<(), String> {
         if let Some(first) = self.get(&registered.descriptor.name) {
-            return Err(first.guard.plugin().to_owned());
+            return Err(first.version.guard.plugin().to_owned());
         }
         let rank = |source: &Registered| source.descriptor.is_fallback;
         let at = self
@@ -70,6 +87,16 @@ mod tests {
     use lavalink_plugin_api::{Details, Failure, Host, Loaded, Media, Track};
 
     use super::*;
+    use crate::guard::GuardLimits;
+    use crate::plugins::HostFactory;
+
+    struct Hostless;
+
+    impl HostFactory for Hostless {
+        fn host_for(&self, _: &str, _: std::time::Instant) -> Arc<dyn Host> {
+            unreachable!("nothing is called")
+        }
+    }
 
     struct Silent;
 
@@ -102,8 +129,11 @@ mod tests {
                 search_prefixes: prefixes.iter().map(|&p| p.to_owned()).collect(),
                 is_fallback,
             },
-            source: Arc::new(Silent),
-            guard: Arc::new(Guard::new(plugin, 1)),
+            version: Version {
+                source: Arc::new(Silent),
+                guard: Arc::new(Guard::new(plugin, &GuardLimits::default(), Arc::new(Hostless))),
+            },
+            rival: None,
         }
     }
 

@@ -3,11 +3,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+
+use crate::admission::Sha256;
 use crate::error::LoadError;
 use crate::extensions::Loaded;
 use crate::guard::Guard;
 use crate::plugins::PluginInfo;
-use crate::registry::{Registered, Registry};
+use crate::registry::{Registered, Registry, Rival, Version};
+use crate::trial::Trial;
 
 /// One artefact that was loaded, with what it offers. Lives as long as a table or a call uses it.
 pub(crate) struct Member {
@@ -15,6 +19,8 @@ pub(crate) struct Member {
     pub(crate) loaded: Loaded,
     /// The file it came from.
     pub(crate) path: PathBuf,
+    /// Of that file, where it may be exchanged.
+    pub(crate) digest: Option<Sha256>,
     pub(crate) guard: Arc<Guard>,
 }
 
@@ -22,9 +28,47 @@ pub(crate) struct Member {
 #[derive(Clone)]
 pub(crate) struct Slot {
     pub(crate) active: Arc<Member>,
+    /// A newer version that is on trial.
+    pub(crate) contender: Option<Contender>,
+}
+
+/// A newer version, and how it fares. Only its sources are on trial; what else it offers is used when it has passed.
+#[derive(Clone)]
+pub(crate) struct Contender {
+    pub(crate) member: Arc<Member>,
+    pub(crate) trial: Arc<Mutex<Trial>>,
+}
+
+impl Contender {
+    fn rival(&self, source: &str) -> Option<Rival> {
+        let sources = &self.member.loaded.extensions.sources;
+        let (_, source) = sources.iter().find(|(descriptor, _)| descriptor.name == source)?;
+        Some(Rival {
+            version: Version {
+                source: Arc::clone(source),
+                guard: Arc::clone(&self.member.guard),
+            },
+            trial: Arc::clone(&self.trial),
+        })
+    }
 }
 
 impl Slot {
+    /// A place with this artefact in use.
+    pub(crate) fn of(active: Arc<Member>) -> Self {
+        Self {
+            active,
+            contender: None,
+        }
+    }
+
+    /// What was loaded last.
+    pub(crate) fn newest(&self) -> &Member {
+        self.contender
+            .as_ref()
+            .map_or(&self.active, |contender| &contender.member)
+    }
+
     pub(crate) fn name(&self) -> &str {
         &self.active.loaded.manifest.name
     }
@@ -59,8 +103,11 @@ impl Table {
         for (descriptor, source) in &plugin.extensions.sources {
             let added = self.registry.add(Registered {
                 descriptor: descriptor.clone(),
-                source: Arc::clone(source),
-                guard: Arc::clone(&member.guard),
+                version: Version {
+                    source: Arc::clone(source),
+                    guard: Arc::clone(&member.guard),
+                },
+                rival: slot.contender.as_ref().and_then(|it| it.rival(&descriptor.name)),
             });
             match added {
                 Ok(()) => offered.push(descriptor.name.clone()),

@@ -10,6 +10,7 @@ use crate::extensions::Extensions;
 use crate::manifest::Manifest;
 
 mod exchange;
+mod trials;
 
 type Answer = fn(&str) -> Result<Loaded, Failure>;
 type Opened = fn(&Track) -> Result<Media, Failure>;
@@ -86,23 +87,38 @@ impl HostFactory for Factory {
         assert!(plugin.starts_with("plugin-") && deadline > Instant::now());
         Arc::new(Desk(self.0.clone()))
     }
+    fn exchanged(&self, plugin: &str, exchange: Exchange) {
+        self.0.0.lock().push(format!("{plugin} {}", exchange.as_str()));
+    }
 }
 
-/// A plugin `plugin-<name>` for each source.
-fn plugins(sources: Vec<Scripted>) -> (Plugins, Arc<Notes>) {
+/// No plugins yet; none can be had from a file, and new versions are taken into use without a trial.
+fn empty() -> (Plugins, Arc<Notes>) {
     let notes = Arc::new(Notes::default());
     let plugins = Plugins {
         table: ArcSwap::default(),
         change: Mutex::default(),
+        reloading: Mutex::default(),
+        loader: Box::new(|_| Err(LoadError::Empty)),
+        trial: TrialPolicy {
+            share: 0,
+            ..TrialPolicy::default()
+        },
         source_enabled: Box::new(|_| true),
         limits: GuardLimits::default(),
         factory: Arc::new(Factory(notes.clone())),
     };
+    (plugins, notes)
+}
+
+/// A plugin `plugin-<name>` for each source.
+fn plugins(sources: Vec<Scripted>) -> (Plugins, Arc<Notes>) {
+    let (plugins, notes) = empty();
     let mut table = Table::default();
     let mut reports = Vec::new();
     for source in sources {
         let loaded = artefact(&format!("plugin-{}", source.name), "1", vec![source]);
-        plugins.register(&mut table, PathBuf::from("file"), loaded, &mut reports);
+        plugins.register(&mut table, PathBuf::from("file"), loaded, None, &mut reports);
     }
     assert!(reports.iter().all(|report| report.result.is_ok()), "{reports:?}");
     plugins.table.store(Arc::new(table));

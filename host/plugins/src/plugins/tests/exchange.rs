@@ -8,7 +8,7 @@ use lavalink_plugin_api::ByteStream;
 use super::*;
 
 /// A source whose every track is titled by its version, and whose streams hold on to it.
-struct Versioned {
+pub(super) struct Versioned {
     name: &'static str,
     version: u8,
     alive: Arc<()>,
@@ -76,11 +76,11 @@ impl Source for Versioned {
 }
 
 fn start(sources: Vec<(&str, Versioned)>) -> Plugins {
-    let (plugins, _) = plugins(Vec::new());
+    let (plugins, _) = empty();
     let mut table = Table::default();
     for (plugin, source) in sources {
         let loaded = artefact(plugin, "1", vec![source]);
-        plugins.register(&mut table, PathBuf::from(plugin), loaded, &mut Vec::new());
+        plugins.register(&mut table, PathBuf::from(plugin), loaded, None, &mut Vec::new());
     }
     plugins.table.store(Arc::new(table));
     plugins
@@ -111,14 +111,14 @@ async fn new_calls_go_to_the_new_one_and_streams_end_on_the_old() {
     let plugins = start(vec![("plugin-a", first), ("plugin-b", Versioned::new("b", 1))]);
     let mut running = stream(&plugins, "a").await;
 
-    let info = plugins
-        .replace(
-            PathBuf::from("new"),
-            artefact("plugin-a", "2", vec![Versioned::new("a", 2)]),
-        )
-        .unwrap();
+    let change = plugins.introduce(
+        PathBuf::from("new"),
+        artefact("plugin-a", "2", vec![Versioned::new("a", 2)]),
+        None,
+    );
 
-    assert_eq!((info.version.as_str(), info.path), ("2", PathBuf::from("new")));
+    assert_eq!(change.unwrap(), Exchange::Replaced);
+    assert_eq!(plugins.infos()[0].path, PathBuf::from("new"));
     assert_eq!(title(&plugins, "x").await, "2");
     assert_eq!(running.read(1), Ok(vec![1]));
     assert_eq!(stream(&plugins, "a").await.read(1), Ok(vec![2]));
@@ -138,9 +138,10 @@ async fn a_call_under_way_ends_on_the_old_one() {
     let plugins = start(vec![("plugin-a", first)]);
     let exchange = async {
         plugins
-            .replace(
+            .introduce(
                 PathBuf::from("new"),
                 artefact("plugin-a", "2", vec![Versioned::new("a", 2)]),
+                None,
             )
             .unwrap();
         let meanwhile = title(&plugins, "x").await;
@@ -162,10 +163,10 @@ async fn sources_come_and_go_with_the_artefact() {
         "2",
         vec![Versioned::new("c", 2), Versioned::new("a", 2)],
     );
-    plugins.replace(PathBuf::from("new"), wider).unwrap();
+    plugins.introduce(PathBuf::from("new"), wider, None).unwrap();
     assert_eq!(plugins.source_names(), ["c", "a", "b"]);
     let narrower = artefact("plugin-a", "3", vec![Versioned::new("c", 3)]);
-    plugins.replace(PathBuf::from("new"), narrower).unwrap();
+    plugins.introduce(PathBuf::from("new"), narrower, None).unwrap();
     assert_eq!(plugins.source_names(), ["c", "b"]);
     assert!(!plugins.has_source("a"));
 }
@@ -181,13 +182,15 @@ async fn an_artefact_that_does_not_fit_changes_nothing() {
         "2",
         vec![Versioned::new("b", 2), Versioned::new("a", 2)],
     );
-    let error = plugins.replace(PathBuf::from("new"), taken).unwrap_err();
+    let error = plugins.introduce(PathBuf::from("new"), taken, None).unwrap_err();
     assert!(
         matches!(&error, LoadError::DuplicateSource { source_name, first, .. } if source_name == "a" && first == "plugin-a"),
         "{error}"
     );
     let unknown = artefact("plugin-z", "1", vec![Versioned::new("z", 1)]);
-    let error = plugins.replace(PathBuf::from("new"), unknown).unwrap_err();
+    let error = plugins
+        .introduce(PathBuf::from("new"), unknown, None)
+        .unwrap_err();
     assert!(matches!(error, LoadError::Unknown { .. }), "{error}");
     assert_eq!(plugins.source_names(), ["a", "b"]);
     assert_eq!(title(&plugins, "x").await, "1");
