@@ -111,6 +111,17 @@ pub trait Routes: Send + Sync + 'static {
     /// What the client gets as an error object.
     fn handle(&self, host: &dyn Host, endpoint: u32, request: RestRequest)
     -> Result<RestResponse, RestError>;
+
+    /// The same for a plugin behind a border, whose own breakdown is told apart from an answer. Not for authors.
+    #[doc(hidden)]
+    fn try_handle(
+        &self,
+        host: &dyn Host,
+        endpoint: u32,
+        request: RestRequest,
+    ) -> Result<Result<RestResponse, RestError>, Failure> {
+        Ok(self.handle(host, endpoint, request))
+    }
 }
 
 /// What becomes of a request.

@@ -43,3 +43,17 @@ pub struct Extensions {
     /// Lyrics by the name of the source whose tracks they are asked for first.
     pub lyrics: Vec<(String, Arc<dyn LyricsSource>)>,
 }
+
+impl Extensions {
+    /// Whether there is anything beside sources.
+    pub(crate) fn go_beyond_sources(&self) -> bool {
+        !(self.filters.is_empty()
+            && self.routes.is_empty()
+            && self.interceptors.is_empty()
+            && self.listeners.is_empty()
+            && self.modifiers.is_empty()
+            && self.probes.is_empty()
+            && self.searches.is_empty()
+            && self.lyrics.is_empty())
+    }
+}

@@ -26,6 +26,22 @@ pub struct GuardLimits {
     pub open: Duration,
     /// Time for a source to check the tails of encoded tracks.
     pub decode: Duration,
+    /// Time for a filter to be built, or to say whether it is on.
+    pub filter_build: Duration,
+    /// Time for a filter to work on some 20 ms of audio; beyond it the filter is given up.
+    pub filter: Duration,
+    /// Time for an endpoint to answer.
+    pub route: Duration,
+    /// Time for an interceptor to look at a request.
+    pub intercept: Duration,
+    /// Time for a listener to take an event.
+    pub event: Duration,
+    /// Time for a modifier of `pluginInfo`.
+    pub info: Duration,
+    /// Time for a container probe.
+    pub probe: Duration,
+    /// Time for a search, or for lyrics.
+    pub search: Duration,
     /// Calls one plugin may be in at once; further ones wait for their turn within their deadline.
     pub in_flight: usize,
     /// When a plugin is left alone for a while.
@@ -42,6 +58,14 @@ impl Default for GuardLimits {
             resolve: Duration::from_secs(30),
             open: Duration::from_secs(15),
             decode: Duration::from_secs(5),
+            filter_build: Duration::from_secs(2),
+            filter: Duration::from_millis(300),
+            route: Duration::from_secs(15),
+            intercept: Duration::from_secs(1),
+            event: Duration::from_secs(5),
+            info: Duration::from_secs(2),
+            probe: Duration::from_secs(5),
+            search: Duration::from_secs(15),
             in_flight: 64,
             breaker: BreakerPolicy::default(),
             trial: TrialPolicy::default(),

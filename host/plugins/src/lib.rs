@@ -14,13 +14,18 @@ mod breaker;
 mod call;
 mod discovery;
 mod error;
+mod events;
 mod extensions;
+mod filters;
+mod finders;
 mod guard;
 mod manifest;
 mod native;
+mod parts;
 mod plugins;
 mod registry;
 mod resolution;
+mod routes;
 mod table;
 mod trial;
 
@@ -28,11 +33,14 @@ pub use admission::{Admission, AdmitAll, Applicant, BadSha256, DEFAULT_MEMORY_MI
 pub use breaker::BreakerPolicy;
 pub use call::{CallEnding, CallOutcome, CallReport, GuardReport};
 pub use error::{LoadError, LoadReport};
+pub use events::{EventBus, Topic};
 pub use extensions::Extensions;
+pub use filters::{ActiveFilter, FilterLine};
 pub use guard::GuardLimits;
 pub use manifest::{CUSTOM_SECTION, Manifest, ManifestError};
 pub use plugins::{
     Exchange, HostFactory, LoadOptions, PluginInfo, PluginStatus, Plugins, ReloadError, Reloaded, Tail, Watch,
 };
 pub use resolution::{Item, Resolution};
+pub use routes::{EndpointCall, Intercepted, Routed};
 pub use trial::{TrialCounts, TrialPolicy};

@@ -16,9 +16,11 @@ use crate::admission::{Admission, Form, Grants, Sha256};
 use crate::call::{CallReport, GuardReport};
 use crate::discovery::{self, Candidate};
 use crate::error::{LoadError, LoadReport};
+use crate::events::{EventBus, EventQueue};
 use crate::extensions;
 use crate::guard::{Guard, GuardLimits};
 use crate::native;
+use crate::parts::Part;
 use crate::registry::Registered;
 use crate::resolution::{Item, Resolution};
 use crate::table::{Member, Slot, Table};
@@ -102,7 +104,7 @@ type Loader = Box<dyn Fn(Candidate) -> Result<extensions::Loaded, LoadError> + S
 /// All loaded plugins.
 pub struct Plugins {
     /// Replaced as a whole; whoever asks works on the one of that moment.
-    table: ArcSwap<Table>,
+    table: Arc<ArcSwap<Table>>,
     /// Held by whoever makes the next table out of the present one. Never over a call of a plugin.
     change: Mutex<()>,
     /// Held while a plugin is being loaded again.
@@ -134,7 +136,7 @@ impl Plugins {
             admission,
         } = options;
         let plugins = Self {
-            table: ArcSwap::default(),
+            table: Arc::default(),
             change: Mutex::default(),
             reloading: Mutex::default(),
             loader: Box::new(move |candidate| native::load(candidate, limits.start, &*admission)),
@@ -195,16 +197,49 @@ impl Plugins {
             }
             is_enabled
         });
+        let guard = Arc::new(Guard::new(
+            &plugin.manifest.name,
+            &self.limits,
+            Arc::clone(&self.factory),
+        ));
+        let listeners = plugin.extensions.listeners.iter();
+        let queues = listeners.map(|(interest, listener)| {
+            let (factory, limits) = (Arc::clone(&self.factory), self.limits);
+            let part = Part::new(Arc::clone(listener), Arc::clone(&guard), factory, limits);
+            EventQueue::open(*interest, part)
+        });
         Member {
-            guard: Arc::new(Guard::new(
-                &plugin.manifest.name,
-                &self.limits,
-                Arc::clone(&self.factory),
-            )),
+            queues: queues.collect(),
+            guard,
             loaded: plugin,
             path,
             digest,
         }
+    }
+
+    /// What is loaded at this moment.
+    pub(crate) fn table(&self) -> arc_swap::Guard<Arc<Table>> {
+        self.table.load()
+    }
+
+    /// What makes the hosts of calls.
+    pub(crate) fn factory(&self) -> &Arc<dyn HostFactory> {
+        &self.factory
+    }
+
+    /// The bounds of calls.
+    pub(crate) fn limits(&self) -> GuardLimits {
+        self.limits
+    }
+
+    /// Whether a plugin listens to events.
+    pub fn listens(&self, plugin: &str) -> bool {
+        self.events().has_listener(plugin)
+    }
+
+    /// Where to report what happens in the node.
+    pub fn events(&self) -> EventBus {
+        EventBus::new(Arc::clone(&self.table))
     }
 
     /// The plugins of this moment, in the order they were loaded.

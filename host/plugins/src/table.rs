@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 
 use crate::admission::Sha256;
 use crate::error::LoadError;
+use crate::events::EventQueue;
 use crate::extensions::Loaded;
 use crate::guard::Guard;
 use crate::plugins::PluginInfo;
@@ -22,6 +23,8 @@ pub(crate) struct Member {
     /// Of that file, where it may be exchanged.
     pub(crate) digest: Option<Sha256>,
     pub(crate) guard: Arc<Guard>,
+    /// The events that wait for its listeners.
+    pub(crate) queues: Vec<EventQueue>,
 }
 
 /// The place of one plugin in the order of all, which it keeps when its artefact is exchanged.
@@ -94,7 +97,7 @@ impl Table {
     }
 
     /// Puts a plugin behind all others. A source whose name one of them has taken is left out, and a plugin that has no
-    /// source left by that; each is told.
+    /// source left by that and nothing else; each is told.
     pub(crate) fn add(&mut self, slot: Slot) -> Vec<LoadError> {
         let mut refusals = Vec::new();
         let member = &slot.active;
@@ -118,7 +121,7 @@ impl Table {
                 }),
             }
         }
-        if offered.is_empty() && !refusals.is_empty() {
+        if offered.is_empty() && !refusals.is_empty() && !plugin.extensions.go_beyond_sources() {
             return refusals;
         }
         self.infos.push(PluginInfo {

@@ -27,6 +27,12 @@ pub fn info(config: &Config, plugins: &Plugins) -> Info {
             .map(|filter| filter.as_str())
             .filter(|filter| config.is_filter_enabled(filter))
             .map(str::to_owned)
+            .chain(
+                plugins
+                    .filter_names()
+                    .into_iter()
+                    .filter(|filter| config.is_filter_enabled(filter)),
+            )
             .collect(),
         plugins: plugins
             .infos()

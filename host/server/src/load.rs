@@ -1,6 +1,6 @@
 //! Turns what plugins find into the wire's load results and into playable tracks.
 
-use lavalink_plugin_api::Failure;
+use lavalink_plugin_api::{Failure, Playlist as FoundPlaylist};
 use lavalink_plugins::{Item, Plugins};
 use lavalink_protocol::json::JsonObject;
 use lavalink_protocol::load::{LoadResult, Playlist, PlaylistInfo};
@@ -48,12 +48,17 @@ async fn find(plugins: &Plugins, identifier: &str) -> Result<LoadResult, Failure
     let found = plugins.load_identifier(identifier).await?;
     let source = found.source.as_str();
     Ok(match found.item {
-        Item::Track(track) => LoadResult::Track(Box::new(fresh(&LoadedTrack::from_plugin(source, track)?))),
-        Item::Playlist(playlist) => {
+        Item::Track(track) => {
+            let mut track = LoadedTrack::from_plugin(source, track)?;
+            add_info(plugins, std::slice::from_mut(&mut track)).await;
+            LoadResult::Track(Box::new(fresh(&track)))
+        }
+        Item::Playlist(mut playlist) => {
+            let plugin_info = playlist_info(plugins, source, &playlist).await;
             let selected = playlist.selected.and_then(|index| usize::try_from(index).ok());
             let mut selected_track = -1;
             let mut tracks = Vec::with_capacity(playlist.tracks.len());
-            for (index, track) in playlist.tracks.into_iter().enumerate() {
+            for (index, track) in std::mem::take(&mut playlist.tracks).into_iter().enumerate() {
                 let Some(track) = encodable(source, track) else {
                     continue;
                 };
@@ -62,21 +67,17 @@ async fn find(plugins: &Plugins, identifier: &str) -> Result<LoadResult, Failure
                 }
                 tracks.push(track);
             }
+            add_info(plugins, &mut tracks).await;
             LoadResult::Playlist(Playlist {
                 info: PlaylistInfo {
                     name: playlist.name,
                     selected_track,
                 },
-                plugin_info: plugin_info(playlist.plugin_info.as_deref()),
-                tracks,
+                plugin_info,
+                tracks: tracks.iter().map(fresh).collect(),
             })
         }
-        Item::Search(tracks) => LoadResult::Search(
-            tracks
-                .into_iter()
-                .filter_map(|track| encodable(source, track))
-                .collect(),
-        ),
+        Item::Search(tracks) => LoadResult::Search(list(plugins, source, tracks).await),
         Item::Empty => LoadResult::Empty,
     })
 }
@@ -88,7 +89,11 @@ async fn find(plugins: &Plugins, identifier: &str) -> Result<LoadResult, Failure
 pub async fn playable(plugins: &Plugins, identifier: &str) -> Result<Playable, Failure> {
     let found = plugins.load_identifier(identifier).await?;
     Ok(match found.item {
-        Item::Track(track) => Playable::Track(Box::new(LoadedTrack::from_plugin(&found.source, track)?)),
+        Item::Track(track) => {
+            let mut track = LoadedTrack::from_plugin(&found.source, track)?;
+            add_info(plugins, std::slice::from_mut(&mut track)).await;
+            Playable::Track(Box::new(track))
+        }
         Item::Playlist(_) | Item::Search(_) => Playable::Several,
         Item::Empty => Playable::Nothing,
     })
@@ -98,10 +103,43 @@ fn fresh(track: &LoadedTrack) -> Track {
     track.to_wire(0, None, JsonObject::default())
 }
 
+/// Tracks of one source on the wire.
+pub async fn list(plugins: &Plugins, source: &str, tracks: Vec<lavalink_plugin_api::Track>) -> Vec<Track> {
+    let tracks = tracks.into_iter().filter_map(|track| encodable(source, track));
+    let mut tracks: Vec<LoadedTrack> = tracks.collect();
+    add_info(plugins, &mut tracks).await;
+    tracks.iter().map(fresh).collect()
+}
+
+/// Lets plugins add to the `pluginInfo` of tracks, all in one call of each plugin.
+pub async fn add_info(plugins: &Plugins, tracks: &mut [LoadedTrack]) {
+    if tracks.is_empty() || !plugins.has_modifiers() {
+        return;
+    }
+    let shown = tracks.iter().map(LoadedTrack::to_sourced).collect();
+    let added = plugins.modify_tracks(shown).await;
+    for (track, objects) in tracks.iter_mut().zip(added) {
+        for object in objects {
+            track.add_plugin_info(&plugin_info(Some(&object)));
+        }
+    }
+}
+
+/// The `pluginInfo` of a playlist, with what plugins add to it.
+pub async fn playlist_info(plugins: &Plugins, source: &str, playlist: &FoundPlaylist) -> JsonObject {
+    let mut info = plugin_info(playlist.plugin_info.as_deref());
+    if plugins.has_modifiers() {
+        for object in plugins.modify_playlist(source, playlist.clone()).await {
+            info.merge(&plugin_info(Some(&object)));
+        }
+    }
+    info
+}
+
 /// One track that cannot be encoded does not spoil a whole list.
-fn encodable(source: &str, track: lavalink_plugin_api::Track) -> Option<Track> {
+fn encodable(source: &str, track: lavalink_plugin_api::Track) -> Option<LoadedTrack> {
     match LoadedTrack::from_plugin(source, track) {
-        Ok(track) => Some(fresh(&track)),
+        Ok(track) => Some(track),
         Err(failure) => {
             tracing::warn!("a track of a list is left out: {failure}");
             None

@@ -9,6 +9,7 @@ mod deadline_stream;
 mod failure;
 mod forwarded;
 mod java_text;
+mod live_lyrics;
 mod load;
 mod log;
 mod log_file;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::config::Config;
+use crate::live_lyrics::LiveLyrics;
 use crate::rest;
 use crate::services::Services;
 use crate::session::Registry;
@@ -18,6 +19,8 @@ pub struct Node {
     pub services: Arc<Services>,
     /// All sessions.
     pub registry: Arc<Registry>,
+    /// Who follows the lyrics of what plays.
+    pub live_lyrics: LiveLyrics,
     /// CPU figures, shared by all who ask.
     pub cpu: CpuMeter,
     /// The answer of `/v4/openapi.json`.
@@ -29,10 +32,12 @@ impl Node {
     pub fn new(services: Arc<Services>) -> Self {
         let config = Arc::clone(&services.config);
         let openapi = rest::write_openapi(&config.metrics);
+        let registry = Arc::new(Registry::new(services.plugins.events()));
         Self {
             config,
             services,
-            registry: Arc::default(),
+            registry,
+            live_lyrics: LiveLyrics::default(),
             cpu: CpuMeter::new(),
             openapi,
         }

@@ -23,7 +23,7 @@ use crate::memory;
 use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::open_files;
-use crate::plugin_host::NodeHosts;
+use crate::plugin_host::{NodeHosts, Reach};
 use crate::rest;
 use crate::server;
 use crate::services::Services;
@@ -54,7 +54,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let runtime = Handle::current();
     let client = Arc::new(LazyClient::new(&config.outgoing, route_planner(&config)?));
     let metrics = Arc::new(Metrics::new().context("cannot set up the metrics")?);
-    let plugins = load_plugins(&config, &client, &runtime, &metrics);
+    let reach = Reach::default();
+    let plugins = load_plugins(&config, &client, &runtime, &metrics, reach.clone());
     let opener = Opener::new(client, runtime);
     let node = Arc::new(Node::new(Arc::new(Services::new(
         Arc::clone(&config),
@@ -62,6 +63,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         opener,
         metrics,
     ))));
+    reach.set(&node);
     let address = SocketAddr::new(config.server.address, config.server.port);
     let listener = TcpListener::bind(address).await.with_context(|| {
         format!("cannot listen on {address}; set server.port and server.address to ones that are free")
@@ -226,12 +228,14 @@ fn load_plugins(
     client: &Arc<LazyClient>,
     runtime: &Handle,
     metrics: &Arc<Metrics>,
+    reach: Reach,
 ) -> Plugins {
     let hosts = NodeHosts::new(
         Arc::clone(config),
         Arc::clone(client),
         runtime.clone(),
         Arc::clone(metrics),
+        reach,
     );
     let enabled = Arc::clone(config);
     let options = LoadOptions {

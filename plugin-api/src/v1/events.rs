@@ -278,3 +278,99 @@ impl EventListener for ForeignListener {
         Cross::back(self.inner.on_event(lent.as_abi(), event.out()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{MarkerState, PlayerRef, SessionRef, SourcedTrack, Track, TrackEndReason, TrackInfo};
+
+    #[test]
+    fn every_event_crosses_unchanged() {
+        let session = || SessionRef {
+            session_id: "s".to_owned(),
+            user_id: 1,
+            client_name: Some("c".to_owned()),
+        };
+        let player = || PlayerRef {
+            session_id: "s".to_owned(),
+            user_id: u64::MAX,
+            guild_id: 2,
+        };
+        let track = || SourcedTrack {
+            source: "x".to_owned(),
+            track: Track {
+                info: TrackInfo {
+                    identifier: "i".to_owned(),
+                    is_seekable: true,
+                    author: "a".to_owned(),
+                    length: None,
+                    is_stream: true,
+                    title: "t".to_owned(),
+                    uri: Some("u".to_owned()),
+                    artwork_url: None,
+                    isrc: Some("r".to_owned()),
+                },
+                details: vec![1, 2],
+                plugin_info: Some("{}".to_owned()),
+            },
+        };
+        let mut events = vec![
+            Event::SessionOpen {
+                session: session(),
+                resumed: true,
+            },
+            Event::SessionPaused { session: session() },
+            Event::SessionDestroyed { session: session() },
+            Event::MessageOut {
+                session_id: "s".to_owned(),
+                message: "{}".to_owned(),
+            },
+            Event::NewPlayer { player: player() },
+            Event::DestroyPlayer { player: player() },
+            Event::TrackStart {
+                player: player(),
+                track: track(),
+            },
+            Event::TrackException {
+                player: player(),
+                track: track(),
+                failure: Failure::fault("f").because("c"),
+            },
+            Event::TrackStuck {
+                player: player(),
+                track: track(),
+                threshold: Duration::from_millis(1),
+            },
+        ];
+        for reason in [
+            TrackEndReason::Finished,
+            TrackEndReason::LoadFailed,
+            TrackEndReason::Stopped,
+            TrackEndReason::Replaced,
+            TrackEndReason::Cleanup,
+        ] {
+            events.push(Event::TrackEnd {
+                player: player(),
+                track: track(),
+                reason,
+            });
+        }
+        for state in [
+            MarkerState::Reached,
+            MarkerState::Bypassed,
+            MarkerState::Late,
+            MarkerState::Dropped,
+        ] {
+            events.push(Event::Marker {
+                player: player(),
+                marker: "m".to_owned(),
+                state,
+            });
+        }
+        for event in events {
+            assert_eq!(Event::back(event.clone().out()), event);
+        }
+    }
+}

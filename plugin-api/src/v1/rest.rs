@@ -228,9 +228,11 @@ impl Routes for ForeignRoutes {
         endpoint: u32,
         request: RestRequest,
     ) -> Result<RestResponse, RestError> {
+        self.try_handle(host, endpoint, request)?
+    }
+    fn try_handle(&self, host: &dyn Host, endpoint: u32, request: RestRequest) -> Handled {
         let lent = lent_host::Lent(host);
-        let handled: Handled = Cross::back(self.inner.handle(lent.as_abi(), endpoint, request.out()));
-        handled?
+        Cross::back(self.inner.handle(lent.as_abi(), endpoint, request.out()))
     }
 }
 

@@ -96,7 +96,7 @@ impl HostFactory for Factory {
 fn empty() -> (Plugins, Arc<Notes>) {
     let notes = Arc::new(Notes::default());
     let plugins = Plugins {
-        table: ArcSwap::default(),
+        table: Arc::default(),
         change: Mutex::default(),
         reloading: Mutex::default(),
         loader: Box::new(|_| Err(LoadError::Empty)),

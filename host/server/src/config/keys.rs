@@ -112,6 +112,8 @@ keys! {
 
     PLUGINS_DIR = "lavalink.pluginsDir", Text, "./plugins", Used,
         "where plugins are looked for, besides `plugins` next to the binary";
+    PLUGINS_DATA_DIR = "lavalink.pluginsDataDir", Text, "./plugin-data", Used,
+        "where plugins keep what is to outlive the node; made when one does";
     PLUGIN_DEPENDENCY = "lavalink.plugins[].dependency", Text, "", NO_JARS, "a jar plugin, `group:name:version`";
     PLUGIN_REPOSITORY = "lavalink.plugins[].repository", Text, "", NO_JARS, "where the jar is";
     PLUGIN_SNAPSHOT = "lavalink.plugins[].snapshot", Boolean, "false", NO_JARS, "whether it is a snapshot";

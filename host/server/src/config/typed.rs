@@ -31,6 +31,8 @@ pub struct Config {
     pub is_password_generated: bool,
     /// Directory plugins are loaded from.
     pub plugins_dir: PathBuf,
+    /// Directory plugins keep values in.
+    pub plugins_data_dir: PathBuf,
     /// Audio pipeline and player settings.
     pub player: PlayerConfig,
     /// Outgoing HTTP.
@@ -67,6 +69,7 @@ impl Config {
             is_password_generated: password.is_none(),
             password: Secret::from(password.unwrap_or_else(random_password)),
             plugins_dir: PathBuf::from(reader.text(&keys::PLUGINS_DIR).unwrap_or_default()),
+            plugins_data_dir: PathBuf::from(reader.text(&keys::PLUGINS_DATA_DIR).unwrap_or_default()),
             player: player::read(&reader, &mut findings),
             outgoing: outgoing::read(&reader),
             rate_limit: route_planner::read(&reader),

@@ -42,6 +42,21 @@ pub fn counters<'a>(
     family(name, help, MetricType::COUNTER, metrics.collect())
 }
 
+/// A counter with a sample for each value of one label, such as the name of a plugin.
+pub fn counters_by(name: &str, help: &str, label: &str, samples: Vec<(String, u64)>) -> MetricFamily {
+    let metrics = samples.into_iter().map(|(named, value)| {
+        let mut counter = Counter::default();
+        counter.set_value(value as f64);
+        let mut pair = LabelPair::default();
+        pair.set_name(label.to_owned());
+        pair.set_value(named);
+        let mut metric = Metric::from_label(vec![pair]);
+        metric.set_counter(counter);
+        metric
+    });
+    family(name, help, MetricType::COUNTER, metrics.collect())
+}
+
 /// A histogram: `counts` has one entry per bound and one for what lies beyond, none of them cumulative.
 pub fn histogram(name: &str, help: &str, bounds: &[f64], counts: &[u64], sum: f64) -> MetricFamily {
     let mut total = 0;

@@ -3,7 +3,7 @@
 use lavalink_net::Outcome;
 use prometheus::proto::MetricFamily;
 
-use super::families::{Label, counters, gauge, gauges, histogram};
+use super::families::{Label, counters, counters_by, gauge, gauges, histogram};
 use super::{log_lines, voice};
 use crate::node::Node;
 use crate::player::VoicePhase;
@@ -19,6 +19,15 @@ pub fn collect(node: &Node, families: &mut Vec<MetricFamily>) {
     sessions(node, families);
     connections(node, families);
     requests(node, families);
+    let dropped = node.services.plugins.events().dropped();
+    if !dropped.is_empty() {
+        families.push(counters_by(
+            "lavalink_plugin_events_dropped_total",
+            "Events dropped because their plugin did not take them fast enough.",
+            "plugin",
+            dropped,
+        ));
+    }
     voice::collect(node.services.started_voice(), families);
 }
 

@@ -8,6 +8,8 @@ use lavalink_protocol::json::JsonObject;
 use lavalink_protocol::update::VoiceUpdate;
 use tokio::sync::oneshot;
 
+use super::effects::PluginEffects;
+use super::markers::{Marker, MarkerRefused};
 use super::track::LoadedTrack;
 
 /// The parts of a PATCH that act at once, in the order they are applied (section 1.9, steps 10 to 16b).
@@ -23,8 +25,8 @@ pub struct Controls {
     pub position: Option<i64>,
     /// End marker, milliseconds.
     pub end_time: Option<i64>,
-    /// A new set of filters.
-    pub filters: Option<Filters>,
+    /// A new set of filters, with those of plugins that are on.
+    pub filters: Option<(Filters, Option<Arc<PluginEffects>>)>,
     /// Set when the PATCH also asks for a track: pause, user data, position and end time then belong to that track.
     pub track: Option<TrackIntent>,
 }
@@ -84,6 +86,8 @@ pub enum Command {
     Play(Box<Play>, oneshot::Sender<()>),
     /// Stop the current track.
     Stop(oneshot::Sender<()>),
+    /// Set a marker of a plugin.
+    Marker(Marker, oneshot::Sender<Result<(), MarkerRefused>>),
     /// Send one playerUpdate (after a resume).
     Announce,
     /// Stop, disconnect and end.

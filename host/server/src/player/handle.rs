@@ -3,12 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use lavalink_plugin_api::Event as Occurrence;
+use lavalink_plugins::Topic;
 use lavalink_protocol::ids::{GuildId, UserId};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::command::{Applied, Command, Controls, Play, VoiceRefused, VoiceTarget};
+use super::markers::{Marker, MarkerRefused};
 use super::source::SourceHandle;
-use super::task::PlayerTask;
+use super::task::{PlayerTask, player_ref};
+use super::track::to_ms;
 use super::view::PlayerShared;
 use crate::services::Services;
 use crate::session::Outbox;
@@ -39,6 +43,10 @@ impl PlayerHandle {
         let (mailbox, commands) = mpsc::channel(MAILBOX);
         let source = SourceHandle::new();
         let shared = Arc::new(PlayerShared::new(guild_id, Arc::clone(source.state())));
+        let player = player_ref(&outbox, user_id, guild_id);
+        outbox
+            .events()
+            .emit(Topic::Players, || Occurrence::NewPlayer { player });
         let task = PlayerTask::new(Arc::clone(&shared), services, outbox, user_id, source, commands);
         let (alive, running) = watch::channel(());
         tokio::spawn(async move {
@@ -102,6 +110,24 @@ impl PlayerHandle {
     /// [`Destroyed`].
     pub async fn stop(&self) -> Result<(), Destroyed> {
         self.ask(Command::Stop).await
+    }
+
+    /// Sets a marker in the track that plays.
+    ///
+    /// # Errors
+    /// [`Destroyed`]; the inner error is a marker that was refused.
+    pub async fn add_marker(
+        &self,
+        plugin: &str,
+        name: &str,
+        position: Duration,
+    ) -> Result<Result<(), MarkerRefused>, Destroyed> {
+        let marker = Marker {
+            plugin: plugin.to_owned(),
+            name: name.to_owned(),
+            position: to_ms(position),
+        };
+        self.ask(|reply| Command::Marker(marker, reply)).await
     }
 
     /// Sends one playerUpdate.

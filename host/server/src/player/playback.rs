@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use lavalink_audio::{MediaHint, Pipeline, PipelineSpec};
 use lavalink_net::{MediaReader, NetError, ReaderConfig};
-use lavalink_plugin_api::{Failure, Severity};
+use lavalink_plugin_api::{Event as Occurrence, Failure, MarkerState, Severity, TrackEndReason};
 use lavalink_protocol::events::{EndReason, Event};
 use tokio::task::JoinError;
 
 use super::abort::Owned;
 use super::command::Play;
 use super::feedback::Feedback;
+use super::markers::{Marker, MarkerRefused, Markers};
 use super::task::{PlayerTask, interval};
 use super::track::{LoadedTrack, to_ms};
 use super::track_clock::{Phase, TrackClock};
@@ -42,6 +43,7 @@ pub(super) struct Playback {
     is_stuck_reported: bool,
     /// Set once playback failed after frames had come.
     has_failed: bool,
+    markers: Markers,
 }
 
 impl Playback {
@@ -91,6 +93,7 @@ impl PlayerTask {
             quiet_since: monotonic_ms(),
             is_stuck_reported: false,
             has_failed: false,
+            markers: Markers::default(),
         });
         let track = play.track;
         let view = TrackView {
@@ -105,6 +108,7 @@ impl PlayerTask {
             guild_id: self.shared.guild_id,
             track: wire,
         });
+        self.emit_track(|player, track| Occurrence::TrackStart { player, track }, &track);
         self.send_update();
         self.updates = self.services.config.player.update_interval.map(interval);
         self.checks = Some(interval(self.check_period()));
@@ -137,7 +141,10 @@ impl PlayerTask {
             self.shadow = None;
         }
         self.source.state().counter.ended(unix_ms());
+        let mut playback = playback;
+        let dropped = playback.markers.take_all();
         drop(playback);
+        self.tell_markers(dropped, MarkerState::Dropped);
         let Some(view) = self.shared.view.lock().track.take() else {
             return;
         };
@@ -146,6 +153,21 @@ impl PlayerTask {
             track: view.to_wire(),
             reason,
         });
+        let reason = match reason {
+            EndReason::Finished => TrackEndReason::Finished,
+            EndReason::LoadFailed => TrackEndReason::LoadFailed,
+            EndReason::Stopped => TrackEndReason::Stopped,
+            EndReason::Replaced => TrackEndReason::Replaced,
+            EndReason::Cleanup => TrackEndReason::Cleanup,
+        };
+        self.emit_track(
+            |player, track| Occurrence::TrackEnd {
+                player,
+                track,
+                reason,
+            },
+            &view.track,
+        );
     }
 
     /// The source has answered where the bytes are, and the medium is open or is not.
@@ -168,9 +190,9 @@ impl PlayerTask {
         };
         let engine = self.services.audio()?;
         let feedback = Arc::clone(&playback.feedback);
-        let (volume, filters) = {
+        let (volume, filters, effects) = {
             let view = self.shared.view.lock();
-            (view.volume, Arc::clone(&view.filters))
+            (view.volume, Arc::clone(&view.filters), view.effects.clone())
         };
         let start = u64::try_from(playback.clock.position()).unwrap_or(0);
         let (pipeline, frames) = engine.start(PipelineSpec {
@@ -179,7 +201,7 @@ impl PlayerTask {
             start: Duration::from_millis(start),
             volume,
             filters,
-            effects: None,
+            effects: effects.map(|effects| effects as _),
             use_seek_ghosting: self.services.config.player.use_seek_ghosting,
             observer: Box::new(move |event| feedback.observe(event)),
         });
@@ -209,6 +231,15 @@ impl PlayerTask {
             track: view.to_wire(),
             exception,
         });
+        let failure = failure.clone();
+        self.emit_track(
+            |player, track| Occurrence::TrackException {
+                player,
+                track,
+                failure,
+            },
+            &view.track,
+        );
     }
 
     /// Jumps within the current track; streams ignore it.
@@ -220,14 +251,53 @@ impl PlayerTask {
             playback.clock.set_position(target);
             return self.end(EndReason::Finished);
         }
+        let bypassed = playback.markers.take_until(target);
+        playback.clock.set_next_marker(playback.markers.next());
         playback.clock.seek_started(target);
         if let Some(pipeline) = &playback.pipeline {
             pipeline.seek(Duration::from_millis(u64::try_from(target).unwrap_or(0)));
+        }
+        self.tell_markers(bypassed, MarkerState::Bypassed);
+    }
+
+    /// Sets a marker of a plugin in the current track.
+    pub(super) fn add_marker(&mut self, marker: Marker) -> Result<(), MarkerRefused> {
+        let playback = self.playback.as_mut().ok_or(MarkerRefused::NothingPlays)?;
+        let late = playback.markers.add(marker.clone(), playback.clock.position())?;
+        playback.clock.set_next_marker(playback.markers.next());
+        if let Some(state) = late {
+            self.tell_markers(vec![marker], state);
+        }
+        Ok(())
+    }
+
+    /// Tells plugins of the markers playback has come to.
+    fn reach_markers(&mut self) {
+        let Some(playback) = &mut self.playback else {
+            return;
+        };
+        if !playback.clock.take_marker_reached() {
+            return;
+        }
+        let reached = playback.markers.take_until(playback.clock.position());
+        playback.clock.set_next_marker(playback.markers.next());
+        self.tell_markers(reached, MarkerState::Reached);
+    }
+
+    fn tell_markers(&self, markers: Vec<Marker>, state: MarkerState) {
+        for marker in markers {
+            let event = Occurrence::Marker {
+                player: self.player_ref(),
+                marker: marker.name,
+                state,
+            };
+            self.outbox.events().tell(&marker.plugin, &event);
         }
     }
 
     /// The pacer or the engine reported something.
     pub(super) fn source_changed(&mut self) {
+        self.reach_markers();
         let Some(playback) = &mut self.playback else {
             return;
         };
@@ -301,6 +371,15 @@ impl PlayerTask {
             track: view.to_wire(),
             threshold_ms: threshold,
         });
+        let threshold = Duration::from_millis(self.services.config.player.stuck_threshold_ms);
+        self.emit_track(
+            |player, track| Occurrence::TrackStuck {
+                player,
+                track,
+                threshold,
+            },
+            &view.track,
+        );
         self.send_update();
     }
 }

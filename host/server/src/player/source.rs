@@ -98,7 +98,7 @@ impl<F: Frames> PlayerSource<F> {
             } => {
                 let is_first = playing.clock.frames() == 0;
                 if playing.clock.frame(position, now) {
-                    if is_first {
+                    if is_first || playing.clock.comes_to_marker() {
                         self.state.changed.notify_one();
                     }
                     self.report = SourceReport {

@@ -6,9 +6,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use lavalink_audio::{FrameConsumer, Pipeline};
+use lavalink_plugin_api::{Event as Occurrence, PlayerRef, SourcedTrack};
+use lavalink_plugins::Topic;
 use lavalink_protocol::events::{EndReason, Event};
 use lavalink_protocol::filters::Filters;
-use lavalink_protocol::ids::UserId;
+use lavalink_protocol::ids::{GuildId, UserId};
 use lavalink_protocol::message::OutgoingMessage;
 use lavalink_voice::VoiceEvent;
 use tokio::select;
@@ -19,8 +21,10 @@ use tokio::time::{Interval, MissedTickBehavior};
 use super::abort::finished;
 use super::command::{Applied, Command, Controls};
 use super::connecting::{Connecting, Outcome, connected};
+use super::effects::PluginEffects;
 use super::playback::{Opened, Playback};
 use super::source::SourceHandle;
+use super::track::LoadedTrack;
 use super::view::PlayerShared;
 use crate::clock::unix_ms;
 use crate::services::Services;
@@ -133,6 +137,10 @@ impl PlayerTask {
                 self.end(EndReason::Stopped);
                 let _given_up = reply.send(());
             }
+            Command::Marker(marker, reply) => {
+                let outcome = self.add_marker(marker);
+                let _given_up = reply.send(outcome);
+            }
             Command::Announce => self.send_update(),
             Command::Destroy(_) => {}
         }
@@ -168,11 +176,11 @@ impl PlayerTask {
         {
             playback.clock().set_end_marker(end_time);
         }
-        if let Some(filters) = controls.filters {
+        if let Some((filters, effects)) = controls.filters {
             if let Err(error) = filters.check_bands() {
                 return Applied::BadBand(error);
             }
-            self.set_filters(filters);
+            self.set_filters(filters, effects);
             self.send_update();
         }
         let Some(intent) = controls.track else {
@@ -207,13 +215,15 @@ impl PlayerTask {
         }
     }
 
-    fn set_filters(&mut self, mut filters: Filters) {
-        // No plugin of this generation offers filters, so none is registered.
-        filters.retain_plugin_filters(std::iter::empty());
+    fn set_filters(&mut self, filters: Filters, effects: Option<Arc<PluginEffects>>) {
         let filters = Arc::new(filters);
-        self.shared.view.lock().filters = Arc::clone(&filters);
+        {
+            let mut view = self.shared.view.lock();
+            view.filters = Arc::clone(&filters);
+            view.effects.clone_from(&effects);
+        }
         if let Some(pipeline) = self.playback.as_ref().and_then(Playback::pipeline) {
-            pipeline.set_filters(filters);
+            pipeline.set_filters_and_effects(filters, effects.map(|effects| effects as _));
         }
     }
 
@@ -228,10 +238,30 @@ impl PlayerTask {
         self.outbox.send(&event.into());
     }
 
+    /// The player, for plugins.
+    pub(super) fn player_ref(&self) -> PlayerRef {
+        player_ref(&self.outbox, self.user_id, self.shared.guild_id)
+    }
+
+    /// Tells plugins of something about the current track.
+    pub(super) fn emit_track(
+        &self,
+        make: impl FnOnce(PlayerRef, SourcedTrack) -> Occurrence,
+        track: &LoadedTrack,
+    ) {
+        self.outbox
+            .events()
+            .emit(Topic::Tracks, || make(self.player_ref(), track.to_sourced()));
+    }
+
     async fn destroy(mut self, done: Option<oneshot::Sender<()>>) {
         // Whoever still waits for an answer learns at once that there is no player any more.
         self.mailbox.close();
         while self.mailbox.try_recv().is_ok() {}
+        let player = self.player_ref();
+        self.outbox
+            .events()
+            .emit(Topic::Players, || Occurrence::DestroyPlayer { player });
         self.end(EndReason::Stopped);
         self.connecting = None;
         let connection = self.drop_voice();
@@ -242,6 +272,15 @@ impl PlayerTask {
             // Dropping the connection closes it as well, only less politely.
             let _too_slow = tokio::time::timeout(CLOSE_DEADLINE, connection.close()).await;
         }
+    }
+}
+
+/// A player, for plugins.
+pub(super) fn player_ref(outbox: &Outbox, user_id: UserId, guild_id: GuildId) -> PlayerRef {
+    PlayerRef {
+        session_id: outbox.session_id().to_owned(),
+        user_id: user_id.0.cast_unsigned(),
+        guild_id: guild_id.0.cast_unsigned(),
     }
 }
 

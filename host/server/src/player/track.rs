@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lavalink_plugin_api::{Failure, Track as PluginTrack, TrackInfo as PluginInfo};
+use lavalink_plugin_api::{Failure, SourcedTrack, Track as PluginTrack, TrackInfo as PluginInfo};
 use lavalink_protocol::codec::EncodedTrack;
 use lavalink_protocol::json::JsonObject;
 use lavalink_protocol::track::{Track, TrackInfo};
@@ -107,6 +107,19 @@ impl LoadedTrack {
             details: encoded.details.clone(),
             plugin_info: (!self.plugin_info.is_empty()).then(|| self.plugin_info.as_str().to_owned()),
         }
+    }
+
+    /// The same with the name of the source.
+    pub fn to_sourced(&self) -> SourcedTrack {
+        SourcedTrack {
+            source: self.source().to_owned(),
+            track: self.to_plugin(),
+        }
+    }
+
+    /// Adds to its `pluginInfo`; keys that are there already get the new value.
+    pub fn add_plugin_info(&mut self, added: &JsonObject) {
+        self.plugin_info.merge(added);
     }
 
     /// The wire form at `position`; `exact_length` is what playback found out. Milliseconds.

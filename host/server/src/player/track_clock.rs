@@ -1,6 +1,6 @@
 //! Where a playing track is, written by the pacer and read by everybody.
 
-use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
 
 /// No end marker, or no seek under way.
 const NONE: i64 = -1;
@@ -22,6 +22,9 @@ pub struct TrackClock {
     position: AtomicI64,
     seek_target: AtomicI64,
     end_marker: AtomicI64,
+    /// Where the next marker of a plugin is.
+    next_marker: AtomicI64,
+    marker_reached: AtomicBool,
     frames: AtomicU64,
     last_frame_at: AtomicI64,
     phase: AtomicU8,
@@ -34,6 +37,8 @@ impl TrackClock {
             position: AtomicI64::new(position),
             seek_target: AtomicI64::new(NONE),
             end_marker: AtomicI64::new(NONE),
+            next_marker: AtomicI64::new(NONE),
+            marker_reached: AtomicBool::new(false),
             frames: AtomicU64::new(0),
             last_frame_at: AtomicI64::new(NONE),
             phase: AtomicU8::new(0),
@@ -111,6 +116,30 @@ impl TrackClock {
         true
     }
 
+    /// Sets where the next marker of a plugin is.
+    pub fn set_next_marker(&self, position: Option<i64>) {
+        self.next_marker.store(position.unwrap_or(NONE), Relaxed);
+    }
+
+    /// Whether playback came to a marker since the last call.
+    pub fn take_marker_reached(&self) -> bool {
+        self.marker_reached.load(Relaxed) && self.marker_reached.swap(false, Relaxed)
+    }
+
+    /// Whether the frame just handed over lies at or behind the next marker; true once per marker set.
+    pub(super) fn comes_to_marker(&self) -> bool {
+        let marker = self.next_marker.load(Relaxed);
+        if marker == NONE || self.seek_target.load(Relaxed) != NONE || self.position.load(Relaxed) < marker {
+            return false;
+        }
+        // Another one may have been set meanwhile; the frame after this looks at that.
+        let is_taken = self.next_marker.compare_exchange(marker, NONE, Relaxed, Relaxed);
+        if is_taken.is_ok() {
+            self.marker_reached.store(true, Relaxed);
+        }
+        is_taken.is_ok()
+    }
+
     /// The pacer found the end of the frames.
     pub(super) fn ended(&self) {
         self.phase.store(1, Relaxed);
@@ -156,6 +185,19 @@ mod tests {
         clock.set_end_marker(2_000);
         clock.set_end_marker(3_000);
         assert!(!clock.is_past_marker(2_500) && clock.is_past_marker(3_000));
+    }
+
+    #[test]
+    fn a_marker_is_reached_once_and_not_by_frames_of_the_old_place() {
+        let clock = TrackClock::starting_at(0);
+        clock.set_next_marker(Some(40));
+        assert!(clock.frame(20, 1) && !clock.comes_to_marker());
+        clock.seek_started(30);
+        assert!(clock.frame(60, 2) && !clock.comes_to_marker());
+        clock.seek_done();
+        assert!(clock.frame(40, 3) && clock.comes_to_marker());
+        assert!(clock.frame(60, 4) && !clock.comes_to_marker());
+        assert!(clock.take_marker_reached() && !clock.take_marker_reached());
     }
 
     #[test]

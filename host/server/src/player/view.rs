@@ -11,6 +11,7 @@ use lavalink_protocol::track::Track;
 use lavalink_voice::VoiceConnection;
 use parking_lot::Mutex;
 
+use super::effects::PluginEffects;
 use super::source::SourceState;
 use super::track::LoadedTrack;
 use super::track_clock::TrackClock;
@@ -51,6 +52,8 @@ pub struct View {
     pub volume: u16,
     /// The last filters given.
     pub filters: Arc<Filters>,
+    /// Those of plugins among them that are on.
+    pub effects: Option<Arc<PluginEffects>>,
     /// The last voice data a connection was opened with.
     pub voice: Arc<VoiceState>,
 }
@@ -89,6 +92,7 @@ impl PlayerShared {
             track: None,
             volume: DEFAULT_VOLUME,
             filters: Arc::default(),
+            effects: None,
             voice: Arc::default(),
         };
         Self {
@@ -103,6 +107,11 @@ impl PlayerShared {
     /// Whether it is paused.
     pub fn is_paused(&self) -> bool {
         self.source.is_paused.load(Relaxed)
+    }
+
+    /// The track it has.
+    pub fn play(&self) -> Option<TrackView> {
+        self.view.lock().track.clone()
     }
 
     /// Whether it has a track that is not paused.

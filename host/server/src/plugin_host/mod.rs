@@ -3,27 +3,37 @@
 //! Every method runs on a thread of the blocking pool, inside a plugin's call, and ends by that call's deadline.
 
 mod cache;
+mod reach;
+mod recorded;
 mod response;
+mod store;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use lavalink_audio::{Probed, ProbedAudio};
+use lavalink_audio::{AudioError, MediaHint, Probed, ProbedAudio};
 use lavalink_net::{NetError, ReaderConfig, Request};
-use lavalink_plugin_api::{Failure, Host, HttpRequest, HttpResponse, Level, Media, Probe};
+use lavalink_plugin_api::{
+    Failure, Hint, Host, HttpRequest, HttpResponse, Level, Loaded, Media, Probe, SessionRef,
+};
 use lavalink_plugins::{CallReport, HostFactory};
 use parking_lot::Mutex;
 use rand::Rng;
 use tokio::runtime::Handle;
 
+pub use self::reach::Reach;
+
 use self::cache::Cache;
+use self::recorded::Recorded;
 use self::response::HostResponse;
+use self::store::Store;
 use crate::client::LazyClient;
 use crate::clock;
 use crate::config::Config;
 use crate::media::{Opener, ProbeInput, net_request};
 use crate::metrics::Metrics;
+use crate::node::Node;
 
 /// Most bytes of a body when the plugin gives no bound of its own.
 const DEFAULT_BODY_BYTES: u64 = 64 * 1024 * 1024;
@@ -45,13 +55,23 @@ pub struct NodeHosts {
     runtime: Handle,
     cache: Arc<Cache>,
     metrics: Arc<Metrics>,
+    store: Arc<Store>,
+    reach: Reach,
 }
 
 impl NodeHosts {
-    /// Hosts whose requests run on `runtime`.
-    pub fn new(config: Arc<Config>, client: Arc<LazyClient>, runtime: Handle, metrics: Arc<Metrics>) -> Self {
+    /// Hosts whose requests run on `runtime`. `reach` is set once the node is there.
+    pub fn new(
+        config: Arc<Config>,
+        client: Arc<LazyClient>,
+        runtime: Handle,
+        metrics: Arc<Metrics>,
+        reach: Reach,
+    ) -> Self {
         let opener = Opener::new(Arc::clone(&client), runtime.clone());
         Self {
+            store: Arc::new(Store::new(config.plugins_data_dir.clone())),
+            reach,
             config,
             client,
             opener,
@@ -71,6 +91,9 @@ impl HostFactory for NodeHosts {
             opener: self.opener.clone(),
             runtime: self.runtime.clone(),
             cache: Arc::clone(&self.cache),
+            store: Arc::clone(&self.store),
+            reach: self.reach.clone(),
+            depth: reach::depth(),
             scope: Arc::new(CallScope {
                 deadline,
                 requests: Mutex::default(),
@@ -128,6 +151,10 @@ struct CallHost {
     opener: Opener,
     runtime: Handle,
     cache: Arc<Cache>,
+    store: Arc<Store>,
+    reach: Reach,
+    /// How many plugins stand between this call and the client that asked.
+    depth: usize,
     scope: Arc<CallScope>,
 }
 
@@ -226,6 +253,61 @@ impl Host for CallHost {
         self.cache.set(&self.plugin, key, value, ttl, Instant::now());
     }
 
+    fn load(&self, identifier: &str) -> Result<(String, Loaded), Failure> {
+        let node = self.reach.node()?;
+        self.wait_for(reach::load(&node, self.depth, identifier))
+            .ok_or_else(|| out_of_time("loading through other sources"))?
+    }
+
+    fn store_get(&self, key: &str) -> Result<Option<Vec<u8>>, Failure> {
+        self.store.get(&self.plugin, key)
+    }
+
+    fn store_set(&self, key: &str, value: &[u8]) -> Result<(), Failure> {
+        self.store.set(&self.plugin, key, value)
+    }
+
+    fn store_delete(&self, key: &str) -> Result<(), Failure> {
+        self.store.delete(&self.plugin, key)
+    }
+
+    fn sessions(&self) -> Vec<SessionRef> {
+        self.reach
+            .node()
+            .map(|node| reach::sessions(&node))
+            .unwrap_or_default()
+    }
+
+    fn send_event(&self, session_id: &str, message: &str) -> Result<(), Failure> {
+        reach::send(&*self.reach.node()?, session_id, message)
+    }
+
+    fn player(&self, session_id: &str, guild_id: u64) -> Option<String> {
+        reach::player(&*self.reach.node().ok()?, session_id, guild_id)
+    }
+
+    fn update_player(&self, session_id: &str, guild_id: u64, update: &str) -> Result<String, Failure> {
+        let node = self.reach.node()?;
+        self.wait_for(reach::update_player(&node, session_id, guild_id, update))
+            .ok_or_else(|| out_of_time("changing a player"))?
+    }
+
+    fn add_marker(
+        &self,
+        session_id: &str,
+        guild_id: u64,
+        position: Duration,
+        marker: &str,
+    ) -> Result<(), Failure> {
+        let node = self.reach.node()?;
+        if !node.services.plugins.listens(&self.plugin) {
+            return Err(Failure::fault("The marker cannot be set.").because("the plugin has no listener"));
+        }
+        let added = reach::add_marker(&node, &self.plugin, session_id, guild_id, position, marker);
+        self.wait_for(added)
+            .ok_or_else(|| out_of_time("setting a marker"))?
+    }
+
     fn probe(&self, media: Media) -> Result<Probe, Failure> {
         let config = ReaderConfig {
             read_ahead_bytes: PROBE_READ_AHEAD,
@@ -247,7 +329,11 @@ impl Host for CallHost {
             .ok_or_else(|| out_of_time("opening the medium"))?
             .map_err(|error| net_failure(&error))?;
         let input = ProbeInput::new(reader, self.scope.deadline);
-        match lavalink_audio::probe(Box::new(input), &hint) {
+        let probed = match self.prober() {
+            None => lavalink_audio::probe(Box::new(input), &hint),
+            Some(node) => self.probe_with_plugins(&node, input, &hint),
+        };
+        match probed {
             Ok(Probed::Audio(audio)) => Ok(probe_result(audio)),
             Ok(Probed::Reference { identifier, title }) => Ok(Probe::Reference { identifier, title }),
             Ok(Probed::Hls) => match request {
@@ -261,6 +347,43 @@ impl Host for CallHost {
 }
 
 impl CallHost {
+    /// The node, when one of its plugins probes for containers.
+    fn prober(&self) -> Option<Arc<Node>> {
+        let node = self.reach.node().ok()?;
+        node.services.plugins.has_probes().then_some(node)
+    }
+
+    /// Probes, and lets plugins name the container when nothing is found.
+    fn probe_with_plugins(
+        &self,
+        node: &Node,
+        input: ProbeInput,
+        hint: &MediaHint,
+    ) -> Result<Probed, AudioError> {
+        let input = Recorded::new(input);
+        let first = lavalink_audio::probe(Box::new(input.clone()), hint);
+        if !matches!(first, Err(AudioError::UnknownFormat { .. })) || hint.container.is_some() {
+            return first;
+        }
+        let given = Hint {
+            mime: hint.mime.clone(),
+            extension: hint.extension.clone(),
+            container: None,
+        };
+        let named = self.wait_for(node.services.plugins.sniff(input.head(), given));
+        let Some(Some(container)) = named else {
+            return first;
+        };
+        if input.rewind().is_err() {
+            return first;
+        }
+        let hint = MediaHint {
+            container: Some(container),
+            ..hint.clone()
+        };
+        lavalink_audio::probe(Box::new(input), &hint)
+    }
+
     /// What an HLS playlist promises, as a probe of the Java server has it.
     fn describe_hls(&self, request: Request) -> Result<Probe, Failure> {
         let client = self.client.get()?;

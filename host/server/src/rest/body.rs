@@ -46,12 +46,7 @@ pub async fn read(request: Request<Body>) -> Result<Bytes, ApiError> {
     }
     let bytes = tokio::time::timeout(DEADLINE, collect(body))
         .await
-        .map_err(|_| {
-            ApiError::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "The request body did not arrive in time",
-            )
-        })??;
+        .map_err(|_| too_late())??;
     if bytes.is_empty() {
         return Err(ApiError::undecodable("the request body is missing"));
     }
@@ -63,6 +58,16 @@ pub async fn read(request: Request<Body>) -> Result<Bytes, ApiError> {
         *payload.0.lock() = Some(bytes.clone());
     }
     Ok(bytes)
+}
+
+/// Reads a body of any kind.
+///
+/// # Errors
+/// 413 and 408 beyond the bounds.
+pub async fn read_any(request: Request<Body>) -> Result<Bytes, ApiError> {
+    tokio::time::timeout(DEADLINE, collect(request.into_body()))
+        .await
+        .map_err(|_| too_late())?
 }
 
 /// Takes the whole body. What is too large is read a while longer and thrown away: a client that is still sending when
@@ -87,6 +92,13 @@ async fn collect(mut body: Body) -> Result<Bytes, ApiError> {
         return Err(too_large());
     }
     Ok(kept.freeze())
+}
+
+fn too_late() -> ApiError {
+    ApiError::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "The request body did not arrive in time",
+    )
 }
 
 fn too_large() -> ApiError {

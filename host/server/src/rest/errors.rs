@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
 use axum::response::IntoResponse;
+use lavalink_plugin_api::Failure;
 use lavalink_protocol::error::ErrorBody;
 
 use crate::clock::unix_ms;
@@ -95,6 +96,15 @@ impl ApiError {
     pub fn with_header(mut self, name: HeaderName, value: &'static str) -> Self {
         self.headers.push((name, HeaderValue::from_static(value)));
         self
+    }
+
+    /// The error as a failure, for a plugin that asked for the same as a client.
+    pub fn to_failure(&self) -> Failure {
+        let mut failure = Failure::common(self.message.clone());
+        if let Some(detail) = &self.detail {
+            failure.cause.clone_from(detail);
+        }
+        failure
     }
 
     /// Whether the answer comes without the headers every other one has.

@@ -7,12 +7,15 @@ mod body;
 mod charset;
 mod diagnosis;
 mod errors;
+mod finders;
 mod info;
+mod interception;
 mod media_type;
 mod metrics;
 mod openapi;
 mod paths;
 mod players;
+mod plugin_routes;
 mod query;
 mod redaction;
 mod request_log;
@@ -33,6 +36,8 @@ pub use errors::ApiError;
 pub use metrics::check_path as check_metrics_path;
 pub use openapi::write as write_openapi;
 pub use request_log::Peer;
+
+pub use players::change as change_player;
 
 use crate::node::Node;
 

@@ -7,18 +7,20 @@ use axum::extract::{RawQuery, Request, State};
 use axum::http::{Response, StatusCode};
 use lavalink_audio::filters::{FilterError, validate};
 use lavalink_protocol::filters::Filters;
-use lavalink_protocol::ids::ChannelId;
+use lavalink_protocol::ids::{ChannelId, GuildId};
 use lavalink_protocol::json::JsonObject;
 use lavalink_protocol::player::Player;
 use lavalink_protocol::update::{Omissible, PlayerUpdate, TrackRequest, VoiceUpdate};
 
 use super::tracks::undecodable_track;
 use super::{ApiError, body, json, paths, query};
-use crate::load::{Playable, playable};
+use crate::load::{self, Playable, playable};
 use crate::node::Node;
 use crate::player::{
-    AbsentSource, Applied, Controls, Destroyed, Play, PlayerHandle, TrackIntent, VoiceTarget, decode,
+    AbsentSource, Applied, Controls, Destroyed, Play, PlayerHandle, PluginEffects, TrackIntent, VoiceTarget,
+    decode,
 };
+use crate::session::Session;
 
 impl From<Destroyed> for ApiError {
     /// A player that was deleted while the request was under way.
@@ -76,6 +78,22 @@ pub async fn update(
     let no_replace = query::boolean(query.as_deref(), "noReplace")
         .ok_or_else(|| ApiError::undecodable("noReplace is neither true nor false"))?;
     let session = paths::session(&params, &node)?;
+    Ok(json(
+        &change(&node, &session, guild_id, no_replace, &update).await?,
+    ))
+}
+
+/// Changes a player, made when there is none, and answers it.
+///
+/// # Errors
+/// What the request is refused with.
+pub async fn change(
+    node: &Arc<Node>,
+    session: &Session,
+    guild_id: GuildId,
+    no_replace: bool,
+    update: &PlayerUpdate,
+) -> Result<Player, ApiError> {
     update
         .check(|filter| !node.config.is_filter_enabled(filter))
         .map_err(|conflict| ApiError::bad_request(conflict.to_string()))?;
@@ -88,6 +106,10 @@ pub async fn update(
     if let Omissible::Present(voice) = &update.voice {
         connect(&player, voice).await?;
     }
+    let filters = match update.filters.as_ref().into_option() {
+        Some(filters) => Some(with_plugins(node, filters.clone()).await),
+        None => None,
+    };
     let track_request = update.track_request();
     let controls = Controls {
         paused: update.paused.into_option(),
@@ -95,7 +117,7 @@ pub async fn update(
         volume: update.volume.into_option(),
         position: update.position.into_option(),
         end_time: update.end_time.into_option().flatten(),
-        filters: update.filters.as_ref().into_option().cloned(),
+        filters,
         track: track_request.map(|_| TrackIntent { no_replace }),
     };
     match player.control(controls).await? {
@@ -103,11 +125,22 @@ pub async fn update(
         Applied::KeepTrack => {}
         Applied::Proceed => {
             if let Some(track_request) = track_request {
-                change_track(&node, &player, &update, track_request).await?;
+                change_track(node, &player, update, track_request).await?;
             }
         }
     }
-    Ok(json(&player.shared().to_wire()))
+    Ok(player.shared().to_wire())
+}
+
+/// Leaves the plugin filters out that no plugin offers, and asks which of the others are on.
+async fn with_plugins(node: &Node, mut filters: Filters) -> (Filters, Option<Arc<PluginEffects>>) {
+    let plugins = &node.services.plugins;
+    if !filters.plugin_filters.is_empty() {
+        let names = plugins.filter_names();
+        filters.retain_plugin_filters(names.iter().map(String::as_str));
+    }
+    let effects = PluginEffects::of(plugins, &filters).await;
+    (filters, effects)
 }
 
 /// Refuses filters that cannot be built before anything is changed; in Java they kill the track.
@@ -149,7 +182,9 @@ async fn change_track(
         }
         TrackRequest::Encoded(text) => {
             let decoded = decode(text, plugins, AbsentSource::Refused).await;
-            decoded.map_err(|error| undecodable_track(&error))?
+            let mut track = decoded.map_err(|error| undecodable_track(&error))?;
+            load::add_info(plugins, std::slice::from_mut(&mut track)).await;
+            track
         }
         TrackRequest::Identifier(identifier) => match playable(plugins, identifier).await {
             Ok(Playable::Track(track)) => *track,

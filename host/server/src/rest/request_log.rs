@@ -10,6 +10,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use super::body::Payload;
+use super::plugin_routes::RouteLabel;
 use super::redaction;
 use crate::config::RequestLogConfig;
 use crate::java_text;
@@ -65,7 +66,8 @@ pub async fn log(State(node): State<Arc<Node>>, mut request: Request, next: Next
         append_payload(&mut line, &payload, config.max_payload_length);
         tracing::info!(target: LOGGER, "{line}");
     }
-    let route = route.as_ref().map(MatchedPath::as_str);
+    let label = response.extensions().get::<RouteLabel>().map(|label| label.0);
+    let route = label.or(route.as_ref().map(MatchedPath::as_str));
     node.services.metrics.answered(
         method.as_str(),
         route,

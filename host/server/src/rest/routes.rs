@@ -13,7 +13,9 @@ use axum::response::IntoResponse;
 use axum::routing::{MethodFilter, MethodRouter, any};
 
 use super::openapi::{self, Operation, operations as doc};
-use super::{ApiError, auth, diagnosis, info, metrics, players, route_planner, sessions, tracks};
+use super::{
+    ApiError, auth, diagnosis, info, metrics, players, plugin_routes, route_planner, sessions, tracks,
+};
 use crate::config::MetricsConfig;
 use crate::node::Node;
 use crate::websocket;
@@ -188,7 +190,7 @@ pub fn all(node: &Arc<Node>) -> Router<Arc<Node>> {
         let path = format!("{prefix}{}", endpoint.path);
         router = router.route(&path, endpoint.into_router(node));
     }
-    router.fallback(no_endpoint)
+    router.fallback(plugin_routes::answer)
 }
 
 /// `Allow` as Java writes it.
@@ -202,15 +204,8 @@ fn options(allow: HeaderValue) -> Response<Body> {
     ([(header::ALLOW, allow)], Body::empty()).into_response()
 }
 
-async fn no_endpoint(request: Request) -> ApiError {
-    ApiError::not_found(format!(
-        "No endpoint {} {}.",
-        request.method(),
-        request.uri().path()
-    ))
-}
-
-fn not_allowed(request: &Request, allow: HeaderValue) -> Response<Body> {
+/// 405 with the methods a path takes.
+pub fn not_allowed(request: &Request, allow: HeaderValue) -> Response<Body> {
     let message = format!("Method '{}' is not supported.", request.method());
     let mut response = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, message).into_response();
     response.headers_mut().insert(header::ALLOW, allow);

@@ -34,9 +34,11 @@ pub async fn decode(
     let text = query::parameter(query.as_deref(), "encodedTrack")
         .or_else(|| query::parameter(query.as_deref(), "track"))
         .ok_or_else(|| ApiError::bad_request("No track to decode provided"))?;
-    let track = player::decode(&text, &node.services.plugins, AbsentSource::Shown)
+    let plugins = &node.services.plugins;
+    let mut track = player::decode(&text, plugins, AbsentSource::Shown)
         .await
         .map_err(|error| undecodable_track(&error))?;
+    load::add_info(plugins, std::slice::from_mut(&mut track)).await;
     Ok(json(&track.into_wire_as(text)))
 }
 
@@ -59,9 +61,10 @@ pub async fn decode_many(
         if batch.is_empty() {
             return Ok(json(&tracks));
         }
-        let decoded = player::decode_all(&batch, plugins, AbsentSource::Shown)
+        let mut decoded = player::decode_all(&batch, plugins, AbsentSource::Shown)
             .await
             .map_err(|error| undecodable_track(&error))?;
+        load::add_info(plugins, &mut decoded).await;
         let named = decoded.into_iter().zip(batch);
         tracks.extend(named.map(|(track, text)| track.into_wire_as(text.into_owned())));
         // Thousands of tracks take a while, and other clients wait.

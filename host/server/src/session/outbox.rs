@@ -10,6 +10,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use lavalink_plugin_api::Event;
+use lavalink_plugins::{EventBus, Topic};
 use lavalink_protocol::message::OutgoingMessage;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -89,6 +91,9 @@ pub struct Outbox {
     max_messages: usize,
     max_bytes: usize,
     budget: Arc<Budget>,
+    /// Whose messages these are, for plugins.
+    session_id: String,
+    events: EventBus,
 }
 
 impl Drop for Outbox {
@@ -101,6 +106,31 @@ impl Outbox {
     /// An outbox whose socket is about to be attached.
     pub fn new(budget: Arc<Budget>) -> Self {
         Self::with_bounds(MAX_MESSAGES, MAX_BYTES, budget)
+    }
+
+    /// The same outbox, whose messages are told to plugins as those of this session.
+    #[must_use]
+    pub fn of_session(mut self, session_id: &str, events: EventBus) -> Self {
+        session_id.clone_into(&mut self.session_id);
+        self.events = events;
+        self
+    }
+
+    /// The session, empty when it is nobody's.
+    pub fn session_id(&self) -> &str {
+        &self.session_id
+    }
+
+    /// Where plugins are told what happens in the session.
+    pub fn events(&self) -> &EventBus {
+        &self.events
+    }
+
+    fn tell(&self, text: &str) {
+        self.events.emit(Topic::Messages, || Event::MessageOut {
+            session_id: self.session_id.clone(),
+            message: text.to_owned(),
+        });
     }
 
     fn with_bounds(max_messages: usize, max_bytes: usize, budget: Arc<Budget>) -> Self {
@@ -119,6 +149,8 @@ impl Outbox {
             max_messages,
             max_bytes,
             budget,
+            session_id: String::new(),
+            events: EventBus::default(),
         }
     }
 
@@ -159,7 +191,13 @@ impl Outbox {
         self.push(kind, message.to_json());
     }
 
+    /// Queues a message a plugin has written, JSON text, like any other.
+    pub fn send_text(&self, text: String) {
+        self.push(Kind::Other, text);
+    }
+
     fn push(&self, kind: Kind, text: String) {
+        self.tell(&text);
         let mut queue = self.queue.lock();
         if queue.mode == Mode::Closed || (queue.mode == Mode::Waiting && kind == Kind::PlayerUpdate) {
             return;
@@ -234,6 +272,7 @@ impl Outbox {
     /// were dropped for want of room.
     pub fn attach(&self, ready: &OutgoingMessage) -> (usize, u64) {
         let text = ready.to_json();
+        self.tell(&text);
         let mut queue = self.queue.lock();
         let waiting = queue.messages.len();
         let dropped = std::mem::take(&mut queue.dropped);
@@ -241,6 +280,9 @@ impl Outbox {
         queue.interrupt = None;
         let bytes = queue.bytes + text.len();
         self.account(&mut queue, bytes);
+        for (_, replayed) in &queue.messages {
+            self.tell(replayed);
+        }
         queue.messages.push_front((Kind::Other, text));
         drop(queue);
         self.changed.notify_one();

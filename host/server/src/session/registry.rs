@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lavalink_plugin_api::Event;
+use lavalink_plugins::{EventBus, Topic};
 use lavalink_protocol::ids::{SessionId, UserId};
 use lavalink_protocol::message::OutgoingMessage;
 use parking_lot::Mutex;
@@ -34,6 +36,7 @@ pub struct Registry {
     sessions: Mutex<Sessions>,
     open_sockets: watch::Sender<usize>,
     budget: Arc<Budget>,
+    events: EventBus,
 }
 
 /// Counts a socket as open while it lives.
@@ -54,6 +57,21 @@ pub enum Claim {
 }
 
 impl Registry {
+    /// No sessions yet; what happens to them is told to plugins.
+    pub fn new(events: EventBus) -> Self {
+        Self {
+            events,
+            ..Self::default()
+        }
+    }
+
+    /// A session, connected or waiting.
+    pub fn find(&self, id: &str) -> Option<Arc<Session>> {
+        let sessions = self.sessions.lock();
+        let waiting = || sessions.waiting.get(id).map(|waiting| &waiting.session);
+        sessions.connected.get(id).or_else(waiting).cloned()
+    }
+
     /// A connected session.
     pub fn connected(&self, id: &str) -> Option<Arc<Session>> {
         self.sessions.lock().connected.get(id).cloned()
@@ -100,7 +118,12 @@ impl Registry {
         loop {
             let id = SessionId::generate(|below| random.random_range(0..below));
             if !sessions.connected.contains_key(&id) && !sessions.waiting.contains_key(&id) {
-                return Claim::New(Arc::new(Session::new(id, user_id, Arc::clone(&self.budget))));
+                return Claim::New(Arc::new(Session::new(
+                    id,
+                    user_id,
+                    Arc::clone(&self.budget),
+                    self.events.clone(),
+                )));
             }
         }
     }
@@ -180,6 +203,10 @@ impl Registry {
                     timer,
                 },
             );
+            drop(sessions);
+            self.events.emit(Topic::Sessions, || Event::SessionPaused {
+                session: session.to_plugin(),
+            });
             return Some(seconds);
         }
         drop(sessions);
@@ -221,6 +248,12 @@ impl Registry {
 
 /// Destroys the players of a session that nobody can reach any more.
 fn destroy(session: &Arc<Session>) {
+    session
+        .outbox
+        .events()
+        .emit(Topic::Sessions, || Event::SessionDestroyed {
+            session: session.to_plugin(),
+        });
     session.outbox.end();
     let players = session.close_players();
     let playing = players

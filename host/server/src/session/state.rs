@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use lavalink_plugin_api::SessionRef;
+use lavalink_plugins::EventBus;
 use lavalink_protocol::ids::{GuildId, SessionId, UserId};
 use lavalink_protocol::session::SessionState;
 use lavalink_protocol::update::SessionUpdate;
@@ -20,6 +22,7 @@ pub struct Session {
     pub user_id: UserId,
     /// Where messages for the client go.
     pub outbox: Arc<Outbox>,
+    client_name: Mutex<Option<String>>,
     resume: Mutex<SessionState>,
     players: Mutex<Players>,
 }
@@ -30,17 +33,32 @@ struct Players {
 }
 
 impl Session {
-    /// A session without players, whose messages count against `budget`.
-    pub fn new(id: SessionId, user_id: UserId, budget: Arc<Budget>) -> Self {
+    /// A session without players, whose messages count against `budget` and are told to plugins.
+    pub fn new(id: SessionId, user_id: UserId, budget: Arc<Budget>, events: EventBus) -> Self {
         Self {
+            outbox: Arc::new(Outbox::new(budget).of_session(id.as_str(), events)),
             id,
             user_id,
-            outbox: Arc::new(Outbox::new(budget)),
+            client_name: Mutex::new(None),
             resume: Mutex::new(SessionState::default()),
             players: Mutex::new(Players {
                 by_guild: HashMap::new(),
                 is_closed: false,
             }),
+        }
+    }
+
+    /// Takes note of the `Client-Name` of its client.
+    pub fn set_client_name(&self, name: Option<String>) {
+        *self.client_name.lock() = name;
+    }
+
+    /// The session, for plugins.
+    pub fn to_plugin(&self) -> SessionRef {
+        SessionRef {
+            session_id: self.id.as_str().to_owned(),
+            user_id: self.user_id.0.cast_unsigned(),
+            client_name: self.client_name.lock().clone(),
         }
     }
 

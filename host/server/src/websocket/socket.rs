@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
+use lavalink_plugin_api::Event;
+use lavalink_plugins::Topic;
 use lavalink_protocol::message::OutgoingMessage;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::select;
@@ -64,9 +66,17 @@ where
         }
     } else {
         client.announce();
+        session.set_client_name(client.name.clone());
         let outbox = Arc::clone(&session.outbox);
         tokio::spawn(send_stats(Arc::clone(&node), outbox, Arc::downgrade(&session)));
     }
+    session
+        .outbox
+        .events()
+        .emit(Topic::Sessions, || Event::SessionOpen {
+            session: session.to_plugin(),
+            resumed: is_resumed,
+        });
     let (mut sink, mut stream) = socket.split();
     let end = exchange(&mut sink, &mut stream, &session.outbox).await;
     let (code, reason) = match &end {

@@ -338,7 +338,7 @@ fn native_plugins_wait_for_a_restart() {
     loaded.form = Form::Native;
     let mut table = Table::default();
     plugins.register(&mut table, path.clone(), loaded, None, &mut Vec::new());
-    plugins.table = ArcSwap::from_pointee(table);
+    plugins.table = Arc::new(ArcSwap::from_pointee(table));
     let error = plugins.reload("plugin-n").unwrap_err().to_string();
     assert!(error.contains("native") && error.contains("restart"), "{error}");
 

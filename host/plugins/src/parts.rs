@@ -1,0 +1,111 @@
+//! What plugins offer beside sources, each part with the guard of its plugin.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use lavalink_plugin_api::{Failure, Host};
+
+use crate::extensions::Extensions;
+use crate::guard::{Guard, GuardLimits};
+use crate::plugins::{HostFactory, Plugins};
+
+/// One part of one plugin. Stays usable while its plugin is exchanged for another.
+pub(crate) struct Part<P: ?Sized> {
+    part: Arc<P>,
+    guard: Arc<Guard>,
+    factory: Arc<dyn HostFactory>,
+    pub(crate) limits: GuardLimits,
+}
+
+impl<P: ?Sized> Clone for Part<P> {
+    fn clone(&self) -> Self {
+        Self {
+            part: Arc::clone(&self.part),
+            guard: Arc::clone(&self.guard),
+            factory: Arc::clone(&self.factory),
+            limits: self.limits,
+        }
+    }
+}
+
+impl<P: ?Sized + Send + Sync + 'static> Part<P> {
+    pub(crate) fn new(
+        part: Arc<P>,
+        guard: Arc<Guard>,
+        factory: Arc<dyn HostFactory>,
+        limits: GuardLimits,
+    ) -> Self {
+        Self {
+            part,
+            guard,
+            factory,
+            limits,
+        }
+    }
+
+    /// Name of the plugin.
+    pub(crate) fn plugin(&self) -> &str {
+        self.guard.plugin()
+    }
+
+    /// The part itself, for what was asked when it was loaded.
+    pub(crate) fn part(&self) -> &P {
+        &self.part
+    }
+
+    /// Calls the part on a thread of its own, within `limit`.
+    ///
+    /// # Errors
+    /// What the part answers; a fault when it panics or is too slow.
+    pub(crate) async fn call<T, F>(&self, call: &'static str, limit: Duration, work: F) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        F: FnOnce(&P, &dyn Host) -> Result<T, Failure> + Send + 'static,
+    {
+        let host = self.factory.host_for(self.guard.plugin(), Instant::now() + limit);
+        let part = Arc::clone(&self.part);
+        self.run(call, limit, move || work(&part, &*host)).await
+    }
+
+    /// Runs something the part has made, on a thread of its own, within `limit`.
+    ///
+    /// # Errors
+    /// As [`Part::call`].
+    pub(crate) async fn run<T, F>(&self, call: &'static str, limit: Duration, work: F) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> Result<T, Failure> + Send + 'static,
+    {
+        self.guard.call(call, Instant::now() + limit, work).await
+    }
+
+    /// Tells the operator of a failure, unless the plugin is suspended, which has been told.
+    pub(crate) fn report(&self, what: &str, failure: &Failure) {
+        let plugin = self.plugin();
+        if self.guard.suspended().is_some() {
+            tracing::debug!("Plugin {plugin}: {what}: {failure}");
+        } else {
+            tracing::warn!("Plugin {plugin}: {what}: {failure}");
+        }
+    }
+}
+
+impl Plugins {
+    /// Some part of every plugin, in the order they were loaded.
+    pub(crate) fn parts<P: ?Sized + Send + Sync + 'static>(
+        &self,
+        pick: impl Fn(&Extensions) -> Vec<Arc<P>>,
+    ) -> Vec<Part<P>> {
+        let table = self.table();
+        let members = table.slots().iter().map(|slot| &slot.active);
+        members
+            .flat_map(|member| {
+                let parts = pick(&member.loaded.extensions).into_iter();
+                parts.map(|part| {
+                    let guard = Arc::clone(&member.guard);
+                    Part::new(part, guard, Arc::clone(self.factory()), self.limits())
+                })
+            })
+            .collect()
+    }
+}
