@@ -45,15 +45,19 @@ pub struct Extensions {
 }
 
 impl Extensions {
-    /// Whether there is anything beside sources.
-    pub(crate) fn go_beyond_sources(&self) -> bool {
-        !(self.filters.is_empty()
-            && self.routes.is_empty()
-            && self.interceptors.is_empty()
-            && self.listeners.is_empty()
-            && self.modifiers.is_empty()
-            && self.probes.is_empty()
-            && self.searches.is_empty()
-            && self.lyrics.is_empty())
+    /// What there is beside sources, by the names in `export!`.
+    pub(crate) fn beyond_sources(&self) -> Vec<&'static str> {
+        let parts = [
+            ("filters", self.filters.len()),
+            ("routes", self.routes.len()),
+            ("interceptor", self.interceptors.len()),
+            ("events", self.listeners.len()),
+            ("info", self.modifiers.len()),
+            ("probe", self.probes.len()),
+            ("search", self.searches.len()),
+            ("lyrics", self.lyrics.len()),
+        ];
+        let present = parts.into_iter().filter(|(_, count)| *count > 0);
+        present.map(|(name, _)| name).collect()
     }
 }

@@ -87,6 +87,8 @@ pub struct PluginInfo {
     pub path: PathBuf,
     /// Sources it offers that are enabled, in its own order.
     pub sources: Vec<String>,
+    /// What else it offers: `filters`, `routes`, `interceptor`, `events`, `info`, `probe`, `search`, `lyrics`.
+    pub offers: Vec<&'static str>,
 }
 
 /// The part of an encoded track that only its source understands.

@@ -121,7 +121,7 @@ impl Table {
                 }),
             }
         }
-        if offered.is_empty() && !refusals.is_empty() && !plugin.extensions.go_beyond_sources() {
+        if offered.is_empty() && !refusals.is_empty() && plugin.extensions.beyond_sources().is_empty() {
             return refusals;
         }
         self.infos.push(PluginInfo {
@@ -133,6 +133,7 @@ impl Table {
             generation: plugin.generation,
             path: member.path.clone(),
             sources: offered,
+            offers: plugin.extensions.beyond_sources(),
         });
         self.slots.push(slot);
         refusals

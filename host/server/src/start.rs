@@ -248,10 +248,12 @@ fn load_plugins(
     for LoadReport { path, result } in &reports {
         match result {
             Ok(plugin) => tracing::info!(
-                "Loaded plugin {} {} with sources [{}] from {}",
+                "Loaded plugin {} {} with sources [{}]{}{} from {}",
                 plugin.name,
                 plugin.version,
                 plugin.sources.join(", "),
+                if plugin.offers.is_empty() { "" } else { " and " },
+                plugin.offers.join(", "),
                 path.display()
             ),
             Err(error) => tracing::error!("Plugin {} was not loaded: {error}", path.display()),

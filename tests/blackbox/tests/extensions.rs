@@ -76,6 +76,13 @@ async fn host(node: &Node, service: &str, body: &Value) -> (u16, Value) {
 #[tokio::test]
 async fn filters_of_plugins() {
     let mut stage = stage().await;
+    let log = stage.node.log();
+    assert!(
+        log.contains(
+            "sources [extensions] and filters, routes, interceptor, events, info, probe, search, lyrics"
+        ),
+        "{log}"
+    );
     let info = stage.rest.get("/v4/info").await.json();
     let names: Vec<&str> = info["filters"]
         .as_array()
@@ -161,6 +168,9 @@ async fn filters_of_plugins() {
     assert!(is_short, "the other guild: {:?}", report.timing.gaps);
     assert_eq!(report.violations(), Vec::<String>::new());
 
+    let senseless = json!({"filters": {"pluginFilters": {"gain": {"factor": "loud"}}}});
+    stage.update(1, &senseless).await;
+    log_with(&stage.node, "filter gain stays off: no factor").await;
     stage.update(1, &json!({"filters": {}})).await;
     assert!((level(&stage, 1).await - plain).abs() < 0.7);
 }

@@ -24,6 +24,9 @@ const FADE: usize = 240 * CHANNELS;
 /// Opus packet of 20 ms of silence (full band, stereo, as the Java server sends for muted frames).
 const SILENCE: &[u8] = &[0xfc, 0xff, 0xfe];
 
+/// Most interleaved samples the outside filters get at once: 100 ms, for which their deadlines are made.
+const MAX_FOR_EFFECTS: usize = 5 * FRAME;
+
 /// PCM on its way to the encoder.
 pub(super) struct PcmPath {
     settings: Settings,
@@ -118,7 +121,7 @@ impl PcmPath {
     pub(super) fn next_for_effects(&mut self, is_last: bool) -> Option<(&mut dyn Effects, Vec<f32>)> {
         let effects = self.effects.as_deref_mut()?;
         let whole = self.raw.len() / FRAME * FRAME;
-        let count = if is_last { self.raw.len() } else { whole };
+        let count = if is_last { self.raw.len() } else { whole }.min(MAX_FOR_EFFECTS);
         if count == 0 {
             return None;
         }

@@ -10,6 +10,7 @@ use crate::extensions::Extensions;
 use crate::manifest::Manifest;
 
 mod exchange;
+mod parts;
 mod trials;
 
 type Answer = fn(&str) -> Result<Loaded, Failure>;
