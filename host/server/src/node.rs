@@ -31,7 +31,7 @@ impl Node {
     /// A node without sessions.
     pub fn new(services: Arc<Services>) -> Self {
         let config = Arc::clone(&services.config);
-        let openapi = rest::write_openapi(&config.metrics);
+        let openapi = rest::write_openapi(&config.server.context_path, &config.metrics);
         let registry = Arc::new(Registry::new(services.plugins.events()));
         Self {
             config,

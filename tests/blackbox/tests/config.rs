@@ -444,6 +444,8 @@ async fn a_context_path_is_in_front_of_everything() {
     let outside = rest.get("/v4/info").await;
     assert_eq!(outside.status, 404);
     assert_eq!(outside.json()["path"], "/v4/info");
+    let document = rest.get("/music/v4/openapi.json").await;
+    assert_eq!(document.json()["servers"][0]["url"], "/music");
     let unknown = rest.get("/music/v4/nothing").await;
     assert_eq!(
         (unknown.status, unknown.json()["path"].as_str()),
@@ -471,6 +473,67 @@ async fn a_context_path_is_in_front_of_everything() {
         .expect("a message")
         .expect("a frame");
     assert!(ready.to_text().expect("text").contains("ready"), "{ready}");
+}
+
+#[tokio::test]
+async fn the_request_log_tells_what_was_asked_and_no_secret() {
+    let node = Setting::new(&[(
+        "application.yml",
+        "lavalink.server.password: hush-hush\nlogging.request:\n  enabled: true\n  includeClientInfo: true\n  \
+         includeHeaders: true\n  includeQueryString: true\n  includePayload: true\n  maxPayloadLength: 60\n  \
+         beforeRequest: true\n",
+    )])
+    .start()
+    .await;
+    let rest = node.rest("hush-hush");
+    let path = "/v4/sessions/none/players/1?noReplace=%74rue";
+    let body = r#"{"voice":{"token":"do-not-tell","endpoint":"e","sessionId":"nor-this"}}"#;
+    assert_eq!(rest.patch_text(path, body).await.status, 404);
+    let stranger = node.rest("wrong-password");
+    assert_eq!(
+        stranger
+            .get("/v4/loadtracks?identifier=ytsearch%3Aa+b")
+            .await
+            .status,
+        403
+    );
+
+    // The log has a thread of its own.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let log = loop {
+        let log = node.log();
+        if log.matches("/v4/loadtracks").count() == 2 || Instant::now() > deadline {
+            break log;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    let lines: Vec<&str> = log
+        .lines()
+        .filter(|line| line.contains("lavalink.server.io.RequestLoggingFilter"))
+        .collect();
+    let asked = |line: &str, text: &str| line.contains(text) && line.contains("headers=[");
+    assert_eq!(lines.len(), 4, "{log}");
+    assert!(asked(
+        lines[0],
+        ">> PATCH /v4/sessions/none/players/1?noReplace=%74rue, client=127.0.0.1"
+    ));
+    assert!(!lines[0].contains("payload="), "{log}");
+    assert!(asked(
+        lines[1],
+        " PATCH /v4/sessions/none/players/1?noReplace=%74rue, client=127.0.0.1"
+    ));
+    assert!(
+        lines[1].ends_with(r#", payload={"voice":{"token":"***","endpoint":"e","sessionId":"***""#),
+        "{log}"
+    );
+    assert!(asked(
+        lines[2],
+        ">> GET /v4/loadtracks?identifier=ytsearch%3Aa+b, client=127.0.0.1"
+    ));
+    assert!(asked(lines[3], r#"Authorization:"***""#));
+    for secret in ["hush-hush", "wrong-password", "do-not-tell", "nor-this"] {
+        assert!(!log.contains(secret), "{secret} stands in the log: {log}");
+    }
 }
 
 fn handshake(url: &str) -> tokio_tungstenite::tungstenite::http::Request<()> {

@@ -49,12 +49,18 @@ async fn requests_that_are_too_much() {
     let (rest, socket) = (node.rest(), node.socket().await);
     let player = socket.player(1);
 
-    let huge = format!("[\"{}\"]", "A".repeat(20 << 20));
-    let request = rest.request(Method::POST, "/v4/decodetracks");
-    let answer = rest
-        .send(request.header("Content-Type", "application/json").body(huge))
-        .await;
-    assert_eq!(answer.status, 413, "{}", answer.text);
+    let huge = |size: usize| format!("[\"{}\"]", "A".repeat(size));
+    for (method, path, size, status) in [
+        (Method::PATCH, player.as_str(), 20 << 20, 413),
+        (Method::POST, "/v4/decodetracks", 20 << 20, 500),
+        (Method::POST, "/v4/decodetracks", 50 << 20, 413),
+    ] {
+        let request = rest
+            .request(method, path)
+            .header("Content-Type", "application/json");
+        let answer = rest.send(request.body(huge(size))).await;
+        assert_eq!(answer.status, status, "{path} {size}: {}", answer.text);
+    }
 
     let track = "QAAAdQMADVVua25vd24gdGl0bGUADlVua25vd24gYXJ0aXN0AAAAAAAA7zIAGWh0dHBzOi8vZXhhbXBsZS5vcmcvYS5tcDMAAQAZaHR0cHM6Ly9leGFtcGxlLm9yZy9hLm1wMwAAAARodHRwAANtcDMAAAAAAAAAAA==";
     let many = json!(vec![""; 100_000]);
@@ -63,10 +69,10 @@ async fn requests_that_are_too_much() {
         (answer.status, answer.message().as_str()),
         (500, "No message available")
     );
-    let many = json!(vec![track; 40_000]);
+    let many = json!(vec![track; 100_000]);
     let answer = rest.post("/v4/decodetracks", &many).await;
     assert_eq!(answer.status, 200);
-    assert_eq!(answer.json().as_array().map(Vec::len), Some(40_000));
+    assert_eq!(answer.json().as_array().map(Vec::len), Some(100_000));
 
     let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
     for body in [

@@ -22,6 +22,10 @@ const UNPADDED: GeneralPurpose = GeneralPurpose::new(
 
 /// Decodes; padding may be complete or missing, not half.
 pub(super) fn decode(text: &str) -> Result<Vec<u8>, Base64Error> {
+    // Takes only what is encoded to the letter, which is nearly everything, in a fraction of the time.
+    if let Ok(bytes) = base64_simd::STANDARD.decode_to_vec(text) {
+        return Ok(bytes);
+    }
     let engine = if text.ends_with('=') { PADDED } else { UNPADDED };
     engine.decode(text).map_err(|_| classify(&latin1(text)))
 }

@@ -9,9 +9,6 @@ mod error;
 mod modified_utf8;
 mod reader;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
 use reader::BodyReader;
 
 pub use details::{ExtendedDetails, Layout};
@@ -138,7 +135,7 @@ impl EncodedTrack {
         }
         let header = FLAG_VERSIONED << SIZE_BITS | size as u32;
         message[..4].copy_from_slice(&header.to_be_bytes());
-        Ok(STANDARD.encode(message))
+        Ok(base64_simd::STANDARD.encode_to_string(message))
     }
 
     /// Size of the message in bytes if all text is ASCII.

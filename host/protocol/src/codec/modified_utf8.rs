@@ -60,7 +60,7 @@ pub fn read_utf(input: &mut &[u8], field: &'static str) -> Result<String, Decode
     *input = rest;
     match std::str::from_utf8(bytes) {
         // A 4-byte lead is valid UTF-8 but not valid here; the slow path refuses it.
-        Ok(text) if !bytes.iter().any(|byte| *byte >= 0xF0) => Ok(text.to_owned()),
+        Ok(text) if bytes.is_ascii() || !bytes.iter().any(|byte| *byte >= 0xF0) => Ok(text.to_owned()),
         _ => decode_units(bytes).map_err(|error| DecodeError::Text { field, error }),
     }
 }

@@ -5,8 +5,11 @@ mod object;
 mod parse_error;
 pub(crate) mod reader;
 mod reader_number;
+mod writer;
 
 use serde::Serialize;
+
+use writer::Writer;
 
 pub use object::{InvalidObject, JsonObject};
 pub use parse_error::{ParseError, ParseErrorKind};
@@ -25,9 +28,14 @@ pub fn to_string<T: Serialize + ?Sized>(value: &T) -> String {
 pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
     // Most messages are a few hundred bytes.
     let mut out = Vec::with_capacity(512);
-    let mut serializer = serde_json::Serializer::with_formatter(&mut out, number::JavaFormatter);
-    match value.serialize(&mut serializer) {
-        Ok(()) => out,
-        Err(_) => Vec::new(),
+    append(&mut out, value);
+    out
+}
+
+/// Appends what [`to_vec`] gives; nothing when the value cannot be JSON.
+pub fn append<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
+    let start = out.len();
+    if value.serialize(Writer::new(out)).is_err() {
+        out.truncate(start);
     }
 }

@@ -1,56 +1,42 @@
 //! Java's text for floating point numbers.
 
 use std::fmt::{self, Write as _};
-use std::io;
+use std::io::{self, Write as _};
 
-use serde_json::ser::Formatter;
-
-/// Compact formatter whose floats read as `Float.toString` and `Double.toString` write them: always a point, and
-/// `E` notation below 1e-3 and from 1e7 (spec section 0.1).
-pub(super) struct JavaFormatter;
-
-impl Formatter for JavaFormatter {
-    fn write_f32<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: f32) -> io::Result<()> {
-        let mut digits = Text::default();
-        write!(digits, "{value:e}").map_err(io::Error::other)?;
-        write_java(writer, digits.as_str())
-    }
-
-    fn write_f64<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
-        let mut digits = Text::default();
-        write!(digits, "{value:e}").map_err(io::Error::other)?;
-        write_java(writer, digits.as_str())
-    }
-}
-
-/// Lays out Rust's shortest scientific text (`-1.25e-5`) the way Java does.
-fn write_java<W: ?Sized + io::Write>(writer: &mut W, scientific: &str) -> io::Result<()> {
+/// Writes a finite number, given as its shortest scientific text (`-1.25e-5`, Rust's `{:e}`), as `Float.toString` and
+/// `Double.toString` write it: always a point, and `E` notation below 1e-3 and from 1e7 (spec section 0.1).
+///
+/// # Errors
+/// When the text is not such a number.
+pub(super) fn write_java(out: &mut Vec<u8>, scientific: fmt::Arguments<'_>) -> io::Result<()> {
+    let mut text = Text::default();
+    text.write_fmt(scientific).map_err(io::Error::other)?;
     let malformed = || io::Error::other("not a finite number");
-    let (mantissa, exponent) = scientific.split_once('e').ok_or_else(malformed)?;
+    let (mantissa, exponent) = text.as_str().split_once('e').ok_or_else(malformed)?;
     let exponent: i32 = exponent.parse().map_err(io::Error::other)?;
     let (sign, mantissa) = match mantissa.strip_prefix('-') {
         Some(rest) => ("-", rest),
         None => ("", mantissa),
     };
     let (first, rest) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    writer.write_all(sign.as_bytes())?;
+    out.extend_from_slice(sign.as_bytes());
     match exponent {
         -3..=-1 => {
             let zeros = &"00"[..(-exponent - 1) as usize];
-            write!(writer, "0.{zeros}{first}{rest}")
+            write!(out, "0.{zeros}{first}{rest}")
         }
         0..=6 => {
             let moved = exponent as usize;
             if rest.len() > moved {
-                write!(writer, "{first}{}.{}", &rest[..moved], &rest[moved..])
+                write!(out, "{first}{}.{}", &rest[..moved], &rest[moved..])
             } else {
                 let zeros = &"000000"[..moved - rest.len()];
-                write!(writer, "{first}{rest}{zeros}.0")
+                write!(out, "{first}{rest}{zeros}.0")
             }
         }
         _ => {
             let rest = if rest.is_empty() { "0" } else { rest };
-            write!(writer, "{first}.{rest}E{exponent}")
+            write!(out, "{first}.{rest}E{exponent}")
         }
     }
 }

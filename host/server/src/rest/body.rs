@@ -1,5 +1,6 @@
 //! Reads request bodies: JSON only, bounded in size and time.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use parking_lot::Mutex;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::charset::Charset;
 use super::errors::ApiError;
@@ -15,6 +17,10 @@ use super::media_type::MediaType;
 
 /// Most bytes of a body.
 const MAX_BYTES: usize = 8 * 1024 * 1024;
+/// Most bytes of a list of track strings: more than 100,000 of them.
+const MAX_LARGE_BYTES: usize = 48 * 1024 * 1024;
+/// Of bodies larger than [`MAX_BYTES`] the node handles one at a time, because each costs a few times its size.
+static LARGE: Semaphore = Semaphore::const_new(1);
 /// Most bytes taken of a body that is too large.
 const MAX_DISCARDED_BYTES: usize = 64 * 1024 * 1024;
 /// Longest time for a body to arrive.
@@ -38,26 +44,53 @@ impl Payload {
 /// # Errors
 /// 415 for another kind of content, 400 without content, 413 and 408 beyond the bounds.
 pub async fn read(request: Request<Body>) -> Result<Bytes, ApiError> {
+    Ok(read_up_to(MAX_BYTES, request).await?.bytes)
+}
+
+/// A body that may be larger than others. While it is there, no other such one is taken in.
+#[derive(Debug)]
+pub struct LargeBody {
+    bytes: Bytes,
+    _turn: Option<SemaphorePermit<'static>>,
+}
+
+impl Deref for LargeBody {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// As [`read`], for lists of track strings.
+///
+/// # Errors
+/// As [`read`]; 408 also when others' large bodies take too long.
+pub async fn read_large(request: Request<Body>) -> Result<LargeBody, ApiError> {
+    read_up_to(MAX_LARGE_BYTES, request).await
+}
+
+async fn read_up_to(limit: usize, request: Request<Body>) -> Result<LargeBody, ApiError> {
     let (parts, body) = request.into_parts();
     let kind = kind(&parts.headers, &parts.method);
     // What is sent without a type counts only when something is sent.
     if let (Err(error), true) = (&kind, parts.headers.contains_key(header::CONTENT_TYPE)) {
         return Err(error.clone());
     }
-    let bytes = tokio::time::timeout(DEADLINE, collect(body))
+    let (bytes, turn) = tokio::time::timeout(DEADLINE, collect(limit, body))
         .await
         .map_err(|_| too_late())??;
     if bytes.is_empty() {
         return Err(ApiError::undecodable("the request body is missing"));
     }
     let bytes = kind?.to_utf8(bytes);
-    if bytes.len() > MAX_BYTES {
-        return Err(too_large());
+    if bytes.len() > limit {
+        return Err(too_large(limit));
     }
     if let Some(payload) = parts.extensions.get::<Payload>() {
         *payload.0.lock() = Some(bytes.clone());
     }
-    Ok(bytes)
+    Ok(LargeBody { bytes, _turn: turn })
 }
 
 /// Reads a body of any kind.
@@ -65,33 +98,42 @@ pub async fn read(request: Request<Body>) -> Result<Bytes, ApiError> {
 /// # Errors
 /// 413 and 408 beyond the bounds.
 pub async fn read_any(request: Request<Body>) -> Result<Bytes, ApiError> {
-    tokio::time::timeout(DEADLINE, collect(request.into_body()))
+    let (bytes, _) = tokio::time::timeout(DEADLINE, collect(MAX_BYTES, request.into_body()))
         .await
-        .map_err(|_| too_late())?
+        .map_err(|_| too_late())??;
+    Ok(bytes)
 }
 
 /// Takes the whole body. What is too large is read a while longer and thrown away: a client that is still sending when
 /// the connection is closed never sees the answer.
-async fn collect(mut body: Body) -> Result<Bytes, ApiError> {
+async fn collect(
+    limit: usize,
+    mut body: Body,
+) -> Result<(Bytes, Option<SemaphorePermit<'static>>), ApiError> {
     let mut kept = BytesMut::new();
     let mut received = 0_usize;
+    let mut turn = None;
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(ApiError::undecodable)?.into_data() else {
             continue;
         };
         received = received.saturating_add(data.len());
-        if received <= MAX_BYTES {
+        if received > MAX_BYTES && received <= limit && turn.is_none() {
+            turn = Some(LARGE.acquire().await.map_err(ApiError::undecodable)?);
+        }
+        if received <= limit {
             kept.extend_from_slice(&data);
         } else if received > MAX_DISCARDED_BYTES {
             break;
         } else {
             kept = BytesMut::new();
+            turn = None;
         }
     }
-    if received > MAX_BYTES {
-        return Err(too_large());
+    if received > limit {
+        return Err(too_large(limit));
     }
-    Ok(kept.freeze())
+    Ok((kept.freeze(), turn))
 }
 
 fn too_late() -> ApiError {
@@ -101,8 +143,8 @@ fn too_late() -> ApiError {
     )
 }
 
-fn too_large() -> ApiError {
-    let message = format!("The request body is larger than {MAX_BYTES} bytes");
+fn too_large(limit: usize) -> ApiError {
+    let message = format!("The request body is larger than {limit} bytes");
     ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, message)
 }
 

@@ -7,6 +7,14 @@ pub fn parameter(query: Option<&str>, name: &str) -> Option<String> {
         .map(|(_, value)| value.into_owned())
 }
 
+/// A text: the values of a parameter that is given several times are joined with commas, as Spring turns a list into a text.
+pub fn text(query: Option<&str>, name: &str) -> Option<String> {
+    let values = url::form_urlencoded::parse(query?.as_bytes()).filter(|(key, _)| key == name);
+    values
+        .map(|(_, value)| value.into_owned())
+        .reduce(|before, value| before + "," + &value)
+}
+
 /// A boolean: `true/on/yes/1` or `false/off/no/0` in any case, empty or absent is false; `None` for anything else.
 pub fn boolean(query: Option<&str>, name: &str) -> Option<bool> {
     match parameter(query, name)
@@ -36,6 +44,12 @@ mod tests {
             parameter(query, "identifier").as_deref(),
             Some("ytsearch:foo bar+")
         );
+        assert_eq!(
+            text(query, "identifier").as_deref(),
+            Some("ytsearch:foo bar+,second")
+        );
+        assert_eq!(text(query, "empty").as_deref(), Some(""));
+        assert_eq!((text(query, "none"), text(None, "none")), (None, None));
         assert_eq!(parameter(query, "empty").as_deref(), Some(""));
         assert_eq!(parameter(query, "none"), None);
         assert_eq!(parameter(None, "none"), None);

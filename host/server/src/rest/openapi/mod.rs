@@ -28,11 +28,11 @@ pub async fn document(State(node): State<Arc<Node>>) -> Response<Body> {
 }
 
 /// Writes the document of a node with these settings.
-pub fn write(metrics: &MetricsConfig) -> Bytes {
-    Bytes::from(build(metrics).to_string())
+pub fn write(context_path: &str, metrics: &MetricsConfig) -> Bytes {
+    Bytes::from(build(context_path, metrics).to_string())
 }
 
-fn build(metrics: &MetricsConfig) -> Value {
+fn build(context_path: &str, metrics: &MetricsConfig) -> Value {
     let mut paths = Map::new();
     for (path, is_guarded, operations) in routes::documented(metrics) {
         let mut item = Map::new();
@@ -51,7 +51,7 @@ fn build(metrics: &MetricsConfig) -> Value {
             "version": build_info::LAVALINK_VERSION,
             "description": "The REST interface of lavalink-rust, which is that of Lavalink.",
         },
-        "servers": [{"url": "/"}],
+        "servers": [{"url": if context_path.is_empty() { "/" } else { context_path }}],
         "security": [{"password": []}],
         "paths": paths,
         "components": {
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn every_schema_is_there_and_used() {
-        let document = build(&metrics());
+        let document = build("", &metrics());
         let mut found = BTreeSet::new();
         references(&document, &mut found);
         let schemas = document["components"]["schemas"].as_object().expect("schemas");
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn operations_have_names_of_their_own_and_all_their_path_variables() {
-        let document = build(&metrics());
+        let document = build("", &metrics());
         let mut ids = BTreeSet::new();
         for (path, item) in document["paths"].as_object().expect("paths") {
             for operation in item.as_object().expect("an item").values() {
