@@ -60,7 +60,7 @@ pub trait Source: Send + Sync + 'static {
     fn load(&self, host: &dyn Host, identifier: &str) -> Result<Loaded, Failure>;
 
     /// Checks the tail of an encoded track, which an older version of the plugin or Java may have written. Pure and
-    /// quick: it is called for every decoded track.
+    /// quick: it is called for decoded tracks, and the host remembers answers.
     ///
     /// # Errors
     /// When no version of this source can have written these bytes.

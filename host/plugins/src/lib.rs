@@ -12,6 +12,7 @@
 mod admission;
 mod breaker;
 mod call;
+mod checked_tails;
 mod discovery;
 mod error;
 mod events;

@@ -92,7 +92,7 @@ pub struct PluginInfo {
 }
 
 /// The part of an encoded track that only its source understands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Tail {
     /// Format version of the track.
     pub version: u8,

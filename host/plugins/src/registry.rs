@@ -1,11 +1,14 @@
 //! The sources of all plugins, in the order they are asked.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use lavalink_plugin_api::{Source, SourceDescriptor};
+use lavalink_plugin_api::{Details, Failure, Source, SourceDescriptor};
 use parking_lot::Mutex;
 
+use crate::checked_tails::CheckedTails;
 use crate::guard::Guard;
+use crate::plugins::Tail;
 use crate::trial::Trial;
 
 /// A source of one artefact, and that artefact's guard.
@@ -13,6 +16,40 @@ use crate::trial::Trial;
 pub(crate) struct Version {
     pub(crate) source: Arc<dyn Source>,
     pub(crate) guard: Arc<Guard>,
+    /// What it has made of tails of encoded tracks.
+    checked: Arc<CheckedTails>,
+}
+
+impl Version {
+    pub(crate) fn new(source: Arc<dyn Source>, guard: Arc<Guard>) -> Self {
+        Self {
+            source,
+            guard,
+            checked: Arc::default(),
+        }
+    }
+
+    /// Lets it check tails of encoded tracks, unless it has seen them all before.
+    pub(crate) async fn decode_details(
+        &self,
+        tails: Vec<Tail>,
+        deadline: Instant,
+    ) -> Result<Vec<Details>, Failure> {
+        if let Some(answers) = self.checked.get(&tails) {
+            return Ok(answers);
+        }
+        let (source, checked) = (Arc::clone(&self.source), Arc::clone(&self.checked));
+        self.guard
+            .call("decode_details", deadline, move || {
+                let answers = tails
+                    .iter()
+                    .map(|tail| source.decode_details(tail.version, &tail.details))
+                    .collect::<Result<Vec<_>, _>>()?;
+                checked.put(tails, &answers);
+                Ok(answers)
+            })
+            .await
+    }
 }
 
 /// A newer version of a source, which is on trial.
@@ -129,10 +166,10 @@ mod tests {
                 search_prefixes: prefixes.iter().map(|&p| p.to_owned()).collect(),
                 is_fallback,
             },
-            version: Version {
-                source: Arc::new(Silent),
-                guard: Arc::new(Guard::new(plugin, &GuardLimits::default(), Arc::new(Hostless))),
-            },
+            version: Version::new(
+                Arc::new(Silent),
+                Arc::new(Guard::new(plugin, &GuardLimits::default(), Arc::new(Hostless))),
+            ),
             rival: None,
         }
     }

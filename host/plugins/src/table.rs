@@ -47,10 +47,7 @@ impl Contender {
         let sources = &self.member.loaded.extensions.sources;
         let (_, source) = sources.iter().find(|(descriptor, _)| descriptor.name == source)?;
         Some(Rival {
-            version: Version {
-                source: Arc::clone(source),
-                guard: Arc::clone(&self.member.guard),
-            },
+            version: Version::new(Arc::clone(source), Arc::clone(&self.member.guard)),
             trial: Arc::clone(&self.trial),
         })
     }
@@ -106,10 +103,7 @@ impl Table {
         for (descriptor, source) in &plugin.extensions.sources {
             let added = self.registry.add(Registered {
                 descriptor: descriptor.clone(),
-                version: Version {
-                    source: Arc::clone(source),
-                    guard: Arc::clone(&member.guard),
-                },
+                version: Version::new(Arc::clone(source), Arc::clone(&member.guard)),
                 rival: slot.contender.as_ref().and_then(|it| it.rival(&descriptor.name)),
             });
             match added {

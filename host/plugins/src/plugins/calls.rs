@@ -1,7 +1,6 @@
 //! Asks one source: the version in use, or of two versions the one whose turn it is. What the new one of two cannot
 //! answer is asked of the old one.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lavalink_plugin_api::{Details, Failure, Loaded, Media, Severity, Track};
@@ -66,11 +65,17 @@ impl Plugins {
         let begun = Instant::now();
         let deadline = begun + self.limits.decode;
         let Some(rival) = &registered.rival else {
-            return decode_from(&registered.version, tails, deadline).await;
+            return registered.version.decode_details(tails, deadline).await;
         };
-        match decode_from(&registered.version, tails.clone(), half(begun, deadline)).await {
+        match registered
+            .version
+            .decode_details(tails.clone(), half(begun, deadline))
+            .await
+        {
             Ok(details) => Ok(details),
-            Err(failure) => decode_from(&rival.version, tails, deadline)
+            Err(failure) => rival
+                .version
+                .decode_details(tails, deadline)
                 .await
                 .map_err(|_| failure),
         }
@@ -171,7 +176,7 @@ impl Plugins {
         identifier: &str,
         deadline: Instant,
     ) -> Result<Loaded, Failure> {
-        let Version { source, guard } = version.clone();
+        let Version { source, guard, .. } = version.clone();
         let host = self.factory.host_for(guard.plugin(), deadline);
         let identifier = identifier.to_owned();
         let begun = Instant::now();
@@ -200,7 +205,7 @@ impl Plugins {
         position: Duration,
         deadline: Instant,
     ) -> Result<Media, Failure> {
-        let Version { source, guard } = version.clone();
+        let Version { source, guard, .. } = version.clone();
         let host = self.factory.host_for(guard.plugin(), deadline);
         let track = track.clone();
         let begun = Instant::now();
@@ -216,23 +221,6 @@ impl Plugins {
         });
         answer
     }
-}
-
-async fn decode_from(
-    version: &Version,
-    tails: Vec<Tail>,
-    deadline: Instant,
-) -> Result<Vec<Details>, Failure> {
-    let source = Arc::clone(&version.source);
-    version
-        .guard
-        .call("decode_details", deadline, move || {
-            tails
-                .iter()
-                .map(|tail| source.decode_details(tail.version, &tail.details))
-                .collect()
-        })
-        .await
 }
 
 /// The moment by which the first of two has to answer, so that the second has time as well.
