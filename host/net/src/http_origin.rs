@@ -1,11 +1,13 @@
 //! A medium behind an HTTP URL: opened by range, reconnected at the same byte whenever the connection breaks.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 use crate::origin::{ByteOrigin, Opened};
+use crate::stream_title::{Deinterleaver, StreamTitles};
 use crate::{HttpClient, NetError, Request, Response};
 
 /// Waits before the retries that follow failures without a new byte in between. When they are used up, so is the
@@ -32,7 +34,8 @@ const SKIP_CHUNK: usize = 64 * 1024;
 /// No `Range` is sent for offset 0. Offsets beyond are asked for by `Range` and the answer is checked to begin there; a
 /// server that answers with the whole medium instead is skipped forward, up to 16 MiB. Broken connections, timeouts,
 /// early ends and 5xx answers are retried at the current byte, up to five times in a row without progress; other
-/// statuses are final.
+/// statuses are final. When the request has an `Icy-MetaData` header, what a station sends between its audio is taken out
+/// (see [`StreamTitles`]).
 pub struct HttpOrigin {
     client: HttpClient,
     request: Request,
@@ -48,12 +51,18 @@ pub struct HttpOrigin {
     ended: bool,
     failures: u32,
     run: u64,
+    /// Present when the request asks for titles.
+    titles: Option<Arc<StreamTitles>>,
+    /// Takes the titles out of the open answer.
+    deinterleaver: Option<Deinterleaver>,
 }
 
 impl HttpOrigin {
     /// A medium that `request` gets; its `range` and `max_bytes` are set by the origin. Connects at the first open.
     pub fn new(client: HttpClient, mut request: Request) -> Self {
         request.max_bytes = None;
+        let wants_titles = |(name, _): &(String, Vec<u8>)| name.eq_ignore_ascii_case("icy-metadata");
+        let titles = request.headers.iter().any(wants_titles).then(Arc::default);
         Self {
             client,
             request,
@@ -66,6 +75,8 @@ impl HttpOrigin {
             ended: false,
             failures: 0,
             run: 0,
+            titles,
+            deinterleaver: None,
         }
     }
 
@@ -141,7 +152,16 @@ impl HttpOrigin {
         let Some(response) = &mut self.response else {
             return Ok(Bytes::new());
         };
-        let bytes = response.chunk(max).await?;
+        let mut bytes = response.chunk(max).await?;
+        if let (Some(deinterleaver), Some(titles)) = (&mut self.deinterleaver, &self.titles) {
+            while !bytes.is_empty() {
+                bytes = deinterleaver.audio(bytes, self.position, titles);
+                if !bytes.is_empty() {
+                    break;
+                }
+                bytes = response.chunk(max).await?;
+            }
+        }
         match self.total {
             Some(total) if bytes.is_empty() && self.position < total => Err(NetError::Interrupted {
                 host: response.host().to_owned(),
@@ -238,6 +258,9 @@ impl HttpOrigin {
                 });
             }
         }
+        let is_station = self.titles.is_some() && self.total.is_none();
+        let interval = response.header("icy-metaint").filter(|_| is_station);
+        self.deinterleaver = interval.and_then(Deinterleaver::new);
         self.response = Some(response);
         Ok(())
     }
@@ -311,6 +334,10 @@ impl ByteOrigin for HttpOrigin {
 
     fn is_cancellable(&self) -> bool {
         true
+    }
+
+    fn titles(&self) -> Option<Arc<StreamTitles>> {
+        self.titles.clone()
     }
 }
 

@@ -17,6 +17,7 @@ mod request;
 mod response;
 mod route;
 mod routed;
+mod stream_title;
 mod tls;
 
 pub use client::{HttpClient, MAX_REDIRECTS, NetConfig, ProxyConfig};
@@ -33,3 +34,4 @@ pub use route::{
     Blocks, Family, NoRoute, PlannerStatus, Position, Retries, RouteConfig, RouteError, RoutePlanner,
     Strategy,
 };
+pub use stream_title::StreamTitles;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
-use crate::{NetError, PieceIndex};
+use crate::{NetError, PieceIndex, StreamTitles};
 
 /// What an origin says once it is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +40,11 @@ pub trait ByteOrigin: Send + 'static {
 
     /// For media in timed pieces, where the pieces are; filled at the first open at the latest.
     fn pieces(&self) -> Option<Arc<PieceIndex>> {
+        None
+    }
+
+    /// For stations that were asked for them, what they call their songs.
+    fn titles(&self) -> Option<Arc<StreamTitles>> {
         None
     }
 }

@@ -48,6 +48,16 @@ pub enum Event {
         /// The threshold in ms.
         threshold_ms: i64,
     },
+    /// A radio station has begun another song: an extension, sent only when the operator wants it.
+    #[serde(rename = "StreamTitleEvent")]
+    StreamTitle {
+        /// The player.
+        guild_id: GuildId,
+        /// The track; its `pluginInfo.streamTitle` is the title.
+        track: Track,
+        /// The title as the station sends it, often `Artist - Song`.
+        title: String,
+    },
     /// The voice gateway is closed for good.
     #[serde(rename = "WebSocketClosedEvent")]
     WebSocketClosed {
@@ -71,6 +81,7 @@ impl Event {
             | Self::TrackEnd { guild_id, .. }
             | Self::TrackException { guild_id, .. }
             | Self::TrackStuck { guild_id, .. }
+            | Self::StreamTitle { guild_id, .. }
             | Self::WebSocketClosed { guild_id, .. } => *guild_id,
         }
     }

@@ -45,7 +45,7 @@ impl Source for HttpSource {
         let url = address::claimed(&track.info.identifier).ok_or_else(address::invalid)?;
         address::parse(&url)?;
         let probe = ProbeInfo::from_details(&track.details)?;
-        let request = HttpRequest {
+        let mut request = HttpRequest {
             route: settings::route(host)?,
             ..HttpRequest::get(url)
         };
@@ -54,6 +54,10 @@ impl Source for HttpSource {
                 request,
                 live: track.info.is_stream,
             });
+        }
+        if track.info.is_stream {
+            // The host takes the titles out again and tells them to clients.
+            request.headers.push(("Icy-MetaData".to_owned(), b"1".to_vec()));
         }
         let hint = Hint {
             container: Some(probe.container),

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use fake_discord::{Config, analysis};
 use fake_services::{FakeServices, Resource};
-use lavalink_blackbox::{Stage, media, stage::assert_clean};
+use lavalink_blackbox::{NodeOptions, Stage, media, stage::assert_clean};
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const MP3: &[&str] = &["-c:a", "libmp3lame", "-b:a", "128k"];
 
@@ -176,4 +177,87 @@ async fn a_server_that_falls_silent_costs_only_its_own_player() {
 
     let report = stage.discord.report(1).expect("a report");
     assert_clean("the other guild", &report);
+}
+
+/// Audio bytes between two blocks of the station below.
+const INTERVAL: usize = 8_000;
+
+/// What a station sends: audio with a title in front of the first block and another in front of the tenth.
+fn interleaved(audio: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (index, part) in audio.chunks(INTERVAL).enumerate() {
+        bytes.extend_from_slice(part);
+        if part.len() == INTERVAL {
+            let text = match index {
+                0 => "StreamTitle='Someone - It's one';StreamUrl='';",
+                9 => "StreamTitle='Another - Two';",
+                _ => "",
+            };
+            let units = text.len().div_ceil(16);
+            bytes.push(u8::try_from(units).expect("a short title"));
+            bytes.extend_from_slice(text.as_bytes());
+            bytes.resize(bytes.len() + units * 16 - text.len(), 0);
+        }
+    }
+    bytes
+}
+
+/// An old Shoutcast server: an `ICY` status line, titles for those who ask, and a connection that stays open.
+async fn shoutcast(audio: Vec<u8>) -> std::io::Result<std::net::SocketAddr> {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let audio = audio.clone();
+            tokio::spawn(async move {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    head.push(stream.read_u8().await?);
+                }
+                let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
+                let mut answer = "ICY 200 OK\r\nicy-name:Old Radio\r\ncontent-type:audio/mpeg\r\n".to_owned();
+                let is_asked = head.contains("icy-metadata: 1");
+                if is_asked {
+                    answer += &format!("icy-metaint:{INTERVAL}\r\n");
+                }
+                stream.write_all((answer + "\r\n").as_bytes()).await?;
+                let bytes = if is_asked { interleaved(&audio) } else { audio };
+                stream.write_all(&bytes).await?;
+                // Until the node hangs up.
+                stream.read_u8().await
+            });
+        }
+    });
+    Ok(address)
+}
+
+#[tokio::test]
+async fn a_stations_titles_are_told_and_not_heard() {
+    let options = NodeOptions {
+        extra_yaml: "lavalink.server.streamTitleEvents: true\n".to_owned(),
+        ..NodeOptions::default()
+    };
+    let mut stage = Stage::start_with(Config::default(), options).await;
+    let encoder = [MP3, &["-write_xing", "0"]].concat();
+    let audio = tone(stage.node.directory(), "radio.mp3", &encoder, 9.0);
+    let station = shoutcast(audio).await.expect("a station");
+    stage.join(1).await;
+    stage.play(1, &format!("http://{station}/;stream")).await;
+
+    let first = stage.socket.event("StreamTitleEvent", 1).await;
+    assert_eq!(first["title"], "Someone - It's one", "{first}");
+    assert_eq!(first["track"]["info"]["isStream"], true);
+    assert_eq!(first["track"]["pluginInfo"]["streamTitle"], first["title"]);
+    let player = stage.rest.get(&stage.socket.player(1)).await.json();
+    assert_eq!(player["track"]["pluginInfo"]["streamTitle"], "Someone - It's one");
+    let second = stage.socket.event("StreamTitleEvent", 1).await;
+    assert_eq!(second["title"], "Another - Two", "{second}");
+
+    // A block among the audio would be heard as a crack.
+    stage.heard(1, "eight seconds", |r| r.frames.media >= 400).await;
+    let [left, right] = analysis::stereo(&stage.discord.pcm(1), 48_000).expect("audio");
+    for (channel, pitch) in [(&left, 440.0), (&right, 660.0)] {
+        let is_clean = (channel.peak_hz - pitch).abs() < 2.0 && channel.peak_share > 0.99;
+        assert!(is_clean, "{channel:?}");
+    }
 }

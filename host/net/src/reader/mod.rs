@@ -17,7 +17,7 @@ use tokio::time::Instant;
 pub use blocking::BlockingReader;
 use shared::{Readiness, Shared};
 
-use crate::{ByteOrigin, NetError, Piece, PieceIndex, Stage};
+use crate::{ByteOrigin, NetError, Piece, PieceIndex, Stage, StreamTitles};
 
 /// Bounds of a [`MediaReader`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +55,7 @@ pub struct MediaReader {
     task: AbortHandle,
     open_timeout: Duration,
     pieces: Option<Arc<PieceIndex>>,
+    titles: Option<Arc<StreamTitles>>,
 }
 
 impl MediaReader {
@@ -62,12 +63,14 @@ impl MediaReader {
     pub fn spawn(runtime: &Handle, origin: Box<dyn ByteOrigin>, config: ReaderConfig) -> Self {
         let shared = Arc::new(Shared::new(config));
         let pieces = origin.pieces();
+        let titles = origin.titles();
         let task = runtime.spawn(fill::fill(shared.clone(), origin)).abort_handle();
         Self {
             shared,
             task,
             open_timeout: config.open_timeout,
             pieces,
+            titles,
         }
     }
 
@@ -117,6 +120,11 @@ impl MediaReader {
         self.pieces.as_ref()?.at(time)
     }
 
+    /// What the station calls its songs, if it was asked; follows what is read.
+    pub fn titles(&self) -> Option<Arc<StreamTitles>> {
+        self.titles.clone()
+    }
+
     /// Bytes held in memory for this medium, behind and ahead of the position.
     pub fn buffered_bytes(&self) -> usize {
         self.shared.held_bytes()
@@ -138,7 +146,11 @@ impl Read for MediaReader {
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] when no byte is there yet; otherwise an error that holds a [`NetError`].
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.shared.read(buffer)
+        let length = self.shared.read(buffer)?;
+        if let Some(titles) = &self.titles {
+            titles.reach(self.shared.position());
+        }
+        Ok(length)
     }
 }
 

@@ -209,6 +209,11 @@ impl Shared {
         self.state.lock().opened
     }
 
+    /// Offset of the next byte the consumer reads.
+    pub(super) fn position(&self) -> u64 {
+        self.state.lock().position
+    }
+
     pub(super) fn held_bytes(&self) -> usize {
         self.state.lock().window.held_bytes()
     }

@@ -156,6 +156,8 @@ keys! {
     STUCK_THRESHOLD = "lavalink.server.trackStuckThresholdMs", lenient(100, MOST_LONG), "10000", Used,
         "time without audio before TrackStuckEvent; below 100: a warning and 10000";
     SEEK_GHOSTING = "lavalink.server.useSeekGhosting", Boolean, "true", Used, "the old audio goes on while a seek runs";
+    STREAM_TITLE_EVENTS = "lavalink.server.streamTitleEvents", Boolean, "false", Used,
+        "send StreamTitleEvent when a radio station begins another song; not in Lavalink";
     YOUTUBE_PLAYLIST_LIMIT = "lavalink.server.youtubePlaylistLoadLimit", strict(LEAST_INT, MOST_INT), "", NO_SOURCE,
         "pages of a playlist";
     UPDATE_INTERVAL = "lavalink.server.playerUpdateInterval", strict(LEAST_INT, MOST_INT), "5", Used,

@@ -17,6 +17,8 @@ pub struct PlayerConfig {
     pub stuck_threshold_ms: u64,
     /// Keep playing the old audio until the audio of the new position is there.
     pub use_seek_ghosting: bool,
+    /// Whether clients are told when a radio station begins another song.
+    pub stream_title_events: bool,
     /// Time between playerUpdate messages; `None` sends no periodic ones.
     pub update_interval: Option<Duration>,
 }
@@ -50,6 +52,7 @@ pub fn read(reader: &Reader<'_>, findings: &mut Findings) -> PlayerConfig {
             _ => Resampling::Low,
         },
         stuck_threshold_ms: reader.integer(&keys::STUCK_THRESHOLD).unsigned_abs(),
+        stream_title_events: reader.boolean(&keys::STREAM_TITLE_EVENTS),
         use_seek_ghosting: reader.boolean(&keys::SEEK_GHOSTING),
         update_interval: u64::try_from(interval)
             .ok()

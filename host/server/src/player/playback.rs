@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lavalink_audio::{MediaHint, Pipeline, PipelineSpec};
-use lavalink_net::{MediaReader, NetError, ReaderConfig};
+use lavalink_net::{MediaReader, NetError, ReaderConfig, StreamTitles};
 use lavalink_plugin_api::{Event as Occurrence, Failure, MarkerState, Severity, TrackEndReason};
 use lavalink_protocol::events::{EndReason, Event};
 use tokio::task::JoinError;
@@ -44,6 +44,8 @@ pub(super) struct Playback {
     /// Set once playback failed after frames had come.
     has_failed: bool,
     markers: Markers,
+    /// What the station says about its songs.
+    titles: Option<Arc<StreamTitles>>,
 }
 
 impl Playback {
@@ -94,6 +96,7 @@ impl PlayerTask {
             is_stuck_reported: false,
             has_failed: false,
             markers: Markers::default(),
+            titles: None,
         });
         let track = play.track;
         let view = TrackView {
@@ -101,6 +104,7 @@ impl PlayerTask {
             user_data: play.user_data,
             clock,
             exact_length: None,
+            stream_title: None,
         };
         let wire = view.to_wire();
         self.shared.view.lock().track = Some(view);
@@ -194,6 +198,7 @@ impl PlayerTask {
             let view = self.shared.view.lock();
             (view.volume, Arc::clone(&view.filters), view.effects.clone())
         };
+        playback.titles = reader.titles();
         let start = u64::try_from(playback.clock.position()).unwrap_or(0);
         let (pipeline, frames) = engine.start(PipelineSpec {
             input: Box::new(PlaybackInput(reader)),
@@ -333,8 +338,38 @@ impl PlayerTask {
         monotonic_ms() - self.source.state().last_poll() <= POLLED_MS
     }
 
-    /// Looks for a stuck or an abandoned track.
+    /// Takes over the title of a station's song when it has changed.
+    fn follow_title(&self) {
+        let titles = self
+            .playback
+            .as_ref()
+            .and_then(|playback| playback.titles.as_ref());
+        let Some(title) = titles.and_then(|titles| titles.current()) else {
+            return;
+        };
+        let view = {
+            let mut view = self.shared.view.lock();
+            let Some(track) = view.track.as_mut() else { return };
+            if track.stream_title.as_ref() == Some(&title) {
+                return;
+            }
+            track.stream_title = Some(Arc::clone(&title));
+            track.clone()
+        };
+        let guild_id = self.shared.guild_id;
+        tracing::debug!("guild {guild_id}: the station plays {title:?}");
+        if self.services.config.player.stream_title_events {
+            self.send_event(Event::StreamTitle {
+                guild_id,
+                track: view.to_wire(),
+                title: title.to_string(),
+            });
+        }
+    }
+
+    /// Looks for a stuck or an abandoned track, and for a new title.
     pub(super) fn check(&mut self) {
+        self.follow_title();
         let now = monotonic_ms();
         let is_polled = self.is_polled();
         let last_poll = self.source.state().last_poll();

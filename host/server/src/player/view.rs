@@ -10,6 +10,7 @@ use lavalink_protocol::player::{Player, PlayerState, VoiceState};
 use lavalink_protocol::track::Track;
 use lavalink_voice::VoiceConnection;
 use parking_lot::Mutex;
+use serde_json::{Map, Value};
 
 use super::effects::PluginEffects;
 use super::source::SourceState;
@@ -33,13 +34,24 @@ pub struct TrackView {
     pub clock: Arc<TrackClock>,
     /// Length found while playing, milliseconds.
     pub exact_length: Option<i64>,
+    /// What a radio station calls its song.
+    pub stream_title: Option<Arc<str>>,
 }
 
 impl TrackView {
     /// The wire form at the current position.
     pub fn to_wire(&self) -> Track {
-        self.track
-            .to_wire(self.clock.position(), self.exact_length, self.user_data.clone())
+        let position = self.clock.position();
+        let mut track = self
+            .track
+            .to_wire(position, self.exact_length, self.user_data.clone());
+        if let Some(title) = &self.stream_title {
+            let member = ("streamTitle".to_owned(), Value::from(&**title));
+            track
+                .plugin_info
+                .merge(&JsonObject::from(Map::from_iter([member])));
+        }
+        track
     }
 }
 
