@@ -27,7 +27,7 @@ pub use http_origin::HttpOrigin;
 pub use origin::{ByteOrigin, Opened};
 pub use outcomes::{Outcome, Outcomes};
 pub use pieces::{Piece, PieceIndex};
-pub use reader::{BlockingReader, MediaReader, ReaderConfig};
+pub use reader::{BlockingReader, MediaReader, ReadAhead, ReaderConfig};
 pub use request::{MAX_HEADER_BYTES, MAX_URL_BYTES, Request, Route};
 pub use response::Response;
 pub use route::{

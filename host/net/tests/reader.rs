@@ -110,6 +110,55 @@ async fn no_more_than_the_read_ahead_is_fetched() {
 }
 
 #[tokio::test]
+async fn the_read_ahead_grows_when_told_and_when_it_was_too_little() {
+    let config = ReaderConfig {
+        read_ahead_bytes: 20_000,
+        max_read_ahead_bytes: 100_000,
+        ..ReaderConfig::default()
+    };
+    let mut reader = spawn(Memory::new(noise(1_000_000)), config);
+    reader.ready().await.unwrap();
+    settle().await;
+    let small = reader.buffered_bytes();
+    assert!((20_000..60_000).contains(&small), "{small}");
+    reader.read_ahead().set(60_000);
+    settle().await;
+    let told = reader.buffered_bytes();
+    assert!((60_000..100_000).contains(&told), "{told}");
+
+    // Drained faster than it is filled: it asks to be woken, and from then on more is held.
+    take(&mut reader, 60_000).await.unwrap();
+    while reader.read(&mut [0; 50_000]).is_ok() {}
+    reader.wake_on_bytes(std::task::Waker::noop());
+    settle().await;
+    let grown = reader.buffered_bytes();
+    assert!(grown > told && grown < 260_000, "{grown} after {told}");
+}
+
+#[tokio::test]
+async fn whoever_finds_nothing_is_woken_by_bytes_and_by_the_end() {
+    struct Count(std::sync::atomic::AtomicUsize);
+    impl std::task::Wake for Count {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    let origin = Memory::new(noise(1000));
+    let gate = origin.close_gate();
+    let mut reader = spawn(origin, ReaderConfig::default());
+    reader.ready().await.unwrap();
+    settle().await;
+    let count = std::sync::Arc::new(Count(std::sync::atomic::AtomicUsize::new(0)));
+    let waker = std::task::Waker::from(count.clone());
+    assert!(reader.read(&mut [0; 10]).is_err());
+    reader.wake_on_bytes(&waker);
+    assert_eq!(count.0.load(Ordering::Relaxed), 0);
+    gate.add_permits(1000);
+    assert_eq!(take(&mut reader, 1000).await.unwrap().len(), 1000);
+    assert_eq!(count.0.load(Ordering::Relaxed), 1, "once");
+}
+
+#[tokio::test]
 async fn short_jumps_need_no_second_open() {
     let config = ReaderConfig {
         read_ahead_bytes: 200_000,

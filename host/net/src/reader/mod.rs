@@ -22,8 +22,10 @@ use crate::{ByteOrigin, NetError, Piece, PieceIndex, Stage, StreamTitles};
 /// Bounds of a [`MediaReader`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReaderConfig {
-    /// Most bytes held ahead of the position.
+    /// Most bytes held ahead of the position, until [`ReadAhead::set`] says otherwise or they turn out to be too few.
     pub read_ahead_bytes: usize,
+    /// What that may grow to when the consumer runs out of bytes, doubling each time.
+    pub max_read_ahead_bytes: usize,
     /// Bytes behind the position that stay, so that a short step back needs no reconnect. Rounded up to whole blocks of
     /// 16 KiB.
     pub keep_behind_bytes: usize,
@@ -38,6 +40,7 @@ impl Default for ReaderConfig {
     fn default() -> Self {
         Self {
             read_ahead_bytes: 512 * 1024,
+            max_read_ahead_bytes: 512 * 1024,
             keep_behind_bytes: 64 * 1024,
             skip_bytes: 512 * 1024,
             open_timeout: Duration::from_secs(20),
@@ -125,6 +128,11 @@ impl MediaReader {
         self.titles.clone()
     }
 
+    /// A handle to change how much is read ahead, which may outlive the reader.
+    pub fn read_ahead(&self) -> ReadAhead {
+        ReadAhead(self.shared.clone())
+    }
+
     /// Bytes held in memory for this medium, behind and ahead of the position.
     pub fn buffered_bytes(&self) -> usize {
         self.shared.held_bytes()
@@ -139,6 +147,17 @@ impl MediaReader {
     /// The same reader for a thread that may wait, each read at most `timeout`.
     pub fn into_blocking(self, timeout: Duration) -> BlockingReader {
         BlockingReader::new(self, timeout)
+    }
+}
+
+/// Changes how much a [`MediaReader`] reads ahead.
+#[derive(Debug, Clone)]
+pub struct ReadAhead(Arc<Shared>);
+
+impl ReadAhead {
+    /// Most bytes to hold ahead of the position from now on. What is held beyond that is used up, not dropped.
+    pub fn set(&self, bytes: usize) {
+        self.0.set_read_ahead(bytes);
     }
 }
 

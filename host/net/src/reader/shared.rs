@@ -60,6 +60,10 @@ struct State {
     opened: Option<Opened>,
     /// For a consumer that found nothing to read.
     waker: Option<Waker>,
+    /// Where the position was moved to last.
+    run_start: u64,
+    /// Most bytes to hold ahead.
+    read_ahead: usize,
     /// The task waits for room.
     parked: bool,
     /// Nobody will bring another byte.
@@ -75,6 +79,7 @@ impl State {
     fn reopen(&mut self, target: u64) {
         self.window.move_to(target);
         self.position = target;
+        self.run_start = target;
         self.phase = Phase::Unopened;
     }
 }
@@ -99,6 +104,8 @@ impl Shared {
             position: 0,
             opened: None,
             waker: None,
+            run_start: 0,
+            read_ahead: config.read_ahead_bytes,
             parked: false,
             task_ended: false,
         };
@@ -147,7 +154,7 @@ impl Shared {
                     .saturating_sub(self.config.keep_behind_bytes as u64),
             );
             // Woken only when a quarter is free, so that the task handles large pieces.
-            if state.parked && state.ahead() <= self.config.read_ahead_bytes / 4 * 3 {
+            if state.parked && state.ahead() <= state.read_ahead / 4 * 3 {
                 state.parked = false;
                 self.wake.notify_one();
             }
@@ -199,9 +206,24 @@ impl Shared {
     /// Has `waker` woken by whatever happens next.
     pub(super) fn wake_on_bytes(&self, waker: &Waker) {
         let mut state = self.state.lock();
+        // The consumer ran dry where bytes had flown for a while: more of them ahead would have helped.
+        let taken = state.position.saturating_sub(state.run_start);
+        if matches!(state.phase, Phase::Flowing) && taken >= state.read_ahead as u64 {
+            let most = self.config.max_read_ahead_bytes.max(state.read_ahead);
+            state.read_ahead = (state.read_ahead * 2).min(most);
+        }
         match &mut state.waker {
             Some(known) => known.clone_from(waker),
             none => *none = Some(waker.clone()),
+        }
+    }
+
+    pub(super) fn set_read_ahead(&self, bytes: usize) {
+        let mut state = self.state.lock();
+        state.read_ahead = bytes;
+        if state.parked && state.ahead() < bytes {
+            state.parked = false;
+            self.wake.notify_one();
         }
     }
 
@@ -257,7 +279,7 @@ impl Shared {
                 Step::Open(state.window.end())
             }
             Phase::Flowing => {
-                let room = self.config.read_ahead_bytes.saturating_sub(state.ahead());
+                let room = state.read_ahead.saturating_sub(state.ahead());
                 state.parked = room == 0;
                 if room == 0 {
                     Step::Wait

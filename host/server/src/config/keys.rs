@@ -15,9 +15,6 @@ const MILLISECONDS: Kind = strict(1, MOST_INT);
 
 const JVM: Effect = Effect::Nothing("it tunes the Java runtime");
 const JAVA_SERVER: Effect = Effect::Nothing("it tunes the Java web server");
-const LATE_ENCODING: Effect = Effect::Nothing(
-    "three frames are kept, so that changes are heard at once; see [decisions/008-encode-late.md](decisions/008-encode-late.md)",
-);
 const LOG_FORMAT: Effect = Effect::Nothing("the log has one format");
 const ERRORS_FIXED: Effect = Effect::Nothing("errors are always answered as Lavalink documents them");
 const NO_JARS: Effect =
@@ -147,8 +144,8 @@ keys! {
     FILTERS = "lavalink.server.filters.*", Boolean, "true", Used, "filters of plugins, by their name";
     NON_ALLOCATING = "lavalink.server.nonAllocatingFrameBuffer", Boolean, "false", JVM, "reuse of frame memory";
     BUFFER_DURATION = "lavalink.server.bufferDurationMs", lenient(LEAST_INT, MOST_INT), "400", JVM, "native send buffer";
-    FRAME_BUFFER = "lavalink.server.frameBufferDurationMs", lenient(200, MOST_INT), "5000", LATE_ENCODING,
-        "audio encoded ahead";
+    FRAME_BUFFER = "lavalink.server.frameBufferDurationMs", lenient(200, MOST_INT), "5000", Used,
+        "playing time of compressed audio read ahead, 48 to 512 KiB; below 200: a warning and 5000";
     OPUS_QUALITY = "lavalink.server.opusEncodingQuality", lenient(0, 10), "10", Used,
         "effort of the encoder, 10 is best; outside: a warning and 10";
     RESAMPLING = "lavalink.server.resamplingQuality", Choice(&["LOW", "MEDIUM", "HIGH"]), "LOW", Used,

@@ -15,6 +15,8 @@ pub struct PlayerConfig {
     pub resampling: Resampling,
     /// A track without audio for this long is reported as stuck, milliseconds, at least 100.
     pub stuck_threshold_ms: u64,
+    /// How much playing time of compressed bytes is kept ahead, at least 200 ms.
+    pub frame_buffer: Duration,
     /// Keep playing the old audio until the audio of the new position is there.
     pub use_seek_ghosting: bool,
     /// Whether clients are told when a radio station begins another song.
@@ -53,6 +55,7 @@ pub fn read(reader: &Reader<'_>, findings: &mut Findings) -> PlayerConfig {
         },
         stuck_threshold_ms: reader.integer(&keys::STUCK_THRESHOLD).unsigned_abs(),
         stream_title_events: reader.boolean(&keys::STREAM_TITLE_EVENTS),
+        frame_buffer: Duration::from_millis(reader.integer(&keys::FRAME_BUFFER).unsigned_abs()),
         use_seek_ghosting: reader.boolean(&keys::SEEK_GHOSTING),
         update_interval: u64::try_from(interval)
             .ok()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lavalink_audio::{MediaHint, Pipeline, PipelineSpec};
+use lavalink_audio::{MediaHint, Pipeline, PipelineEvent, PipelineSpec};
 use lavalink_net::{MediaReader, NetError, ReaderConfig, StreamTitles};
 use lavalink_plugin_api::{Event as Occurrence, Failure, MarkerState, Severity, TrackEndReason};
 use lavalink_protocol::events::{EndReason, Event};
@@ -26,8 +26,12 @@ use crate::services::Services;
 const CLEANUP_MS: i64 = 60_000;
 /// A source asked for a frame within this time is being polled, milliseconds.
 const POLLED_MS: i64 = 1_000;
-/// Compressed bytes read ahead per track.
-const READ_AHEAD_BYTES: usize = 512 * 1024;
+/// Compressed bytes read ahead until the bitrate is known: 5 s at 200 kbit/s.
+const FIRST_READ_AHEAD_BYTES: usize = 128 * 1024;
+/// Least and most compressed bytes read ahead.
+const READ_AHEAD_BYTES: std::ops::RangeInclusive<usize> = 48 * 1024..=512 * 1024;
+/// Compressed bytes kept behind the position; container readers keep as much again themselves.
+const KEEP_BEHIND_BYTES: usize = 16 * 1024;
 
 /// A medium ready to be played, or why not.
 pub(super) type Opened = Result<(MediaReader, MediaHint), Failure>;
@@ -200,6 +204,8 @@ impl PlayerTask {
         };
         playback.titles = reader.titles();
         let start = u64::try_from(playback.clock.position()).unwrap_or(0);
+        let (read_ahead, bytes) = (reader.read_ahead(), reader.byte_len());
+        let wanted = self.services.config.player.frame_buffer;
         let (pipeline, frames) = engine.start(PipelineSpec {
             input: Box::new(PlaybackInput(reader)),
             hint,
@@ -208,7 +214,14 @@ impl PlayerTask {
             filters,
             effects: effects.map(|effects| effects as _),
             use_seek_ghosting: self.services.config.player.use_seek_ghosting,
-            observer: Box::new(move |event| feedback.observe(event)),
+            observer: Box::new(move |event| {
+                if let (PipelineEvent::Ready { length, .. }, Some(bytes)) = (&event, bytes)
+                    && let Some(length) = length
+                {
+                    read_ahead.set(read_ahead_bytes(bytes, *length, wanted));
+                }
+                feedback.observe(event);
+            }),
         });
         playback.pipeline = Some(pipeline);
         let clock = Arc::clone(&playback.clock);
@@ -426,7 +439,9 @@ async fn open(services: &Services, track: &LoadedTrack, start: Duration) -> Open
         .open(track.source(), &track.to_plugin(), start)
         .await?;
     let config = ReaderConfig {
-        read_ahead_bytes: READ_AHEAD_BYTES,
+        read_ahead_bytes: FIRST_READ_AHEAD_BYTES,
+        max_read_ahead_bytes: *READ_AHEAD_BYTES.end(),
+        keep_behind_bytes: KEEP_BEHIND_BYTES,
         ..ReaderConfig::default()
     };
     let (mut reader, hint) = services.opener.open(media, config)?;
@@ -434,6 +449,35 @@ async fn open(services: &Services, track: &LoadedTrack, start: Duration) -> Open
     Ok((reader, hint))
 }
 
+/// Bytes that play for `wanted`, in a medium of `bytes` that plays for `length`.
+fn read_ahead_bytes(bytes: u64, length: Duration, wanted: Duration) -> usize {
+    let share = u128::from(bytes).saturating_mul(wanted.as_millis()) / length.as_millis().max(1);
+    usize::try_from(share)
+        .unwrap_or(usize::MAX)
+        .clamp(*READ_AHEAD_BYTES.start(), *READ_AHEAD_BYTES.end())
+}
+
 fn unreadable(error: &NetError) -> Failure {
     Failure::suspicious("Something broke when playing the track.").because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_read_ahead_follows_the_bitrate() {
+        let of = |kbit: u64, wanted_ms| {
+            let length = Duration::from_secs(200);
+            read_ahead_bytes(kbit * 125 * 200, length, Duration::from_millis(wanted_ms))
+        };
+        assert_eq!(of(128, 5_000), 80_000);
+        assert_eq!(of(320, 5_000), 200_000);
+        assert_eq!(of(128, 200), *READ_AHEAD_BYTES.start());
+        assert_eq!(of(1411, 5_000), *READ_AHEAD_BYTES.end());
+        assert_eq!(
+            read_ahead_bytes(u64::MAX, Duration::ZERO, Duration::MAX),
+            *READ_AHEAD_BYTES.end()
+        );
+    }
 }
