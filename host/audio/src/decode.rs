@@ -91,7 +91,20 @@ pub(crate) fn opus_head(selected: &Selected) -> OpusHead {
         .unwrap_or_else(OpusHead::plain_stereo)
 }
 
+fn failed(error: opus::Error) -> String {
+    format!("the Opus decoder could not be set up: {error}")
+}
+
+/// A decoder for `gain` in 1/256 dB.
+fn stereo_decoder(gain: i32) -> Result<opus::Decoder, String> {
+    let mut decoder = opus::Decoder::new(SAMPLE_RATE_HZ, opus::Channels::Stereo).map_err(failed)?;
+    decoder.set_gain(gain).map_err(failed)?;
+    Ok(decoder)
+}
+
 enum OpusState {
+    /// A decoder of that gain (in 1/256 dB) is made by the first packet: a track that is passed through never needs one.
+    Unmade(i32),
     Stereo(opus::Decoder),
     Multistream(opus::MSDecoder),
 }
@@ -106,16 +119,12 @@ pub(crate) struct OpusDecoder {
 
 impl OpusDecoder {
     fn new(head: &OpusHead) -> Result<Self, String> {
-        let failed = |error: opus::Error| format!("the Opus decoder could not be set up: {error}");
         let gain = i32::from(head.output_gain);
         match &head.mapping {
             ChannelMapping::Single => {
                 // A stereo decoder plays mono streams on both sides.
-                let mut decoder =
-                    opus::Decoder::new(SAMPLE_RATE_HZ, opus::Channels::Stereo).map_err(failed)?;
-                decoder.set_gain(gain).map_err(failed)?;
                 Ok(Self {
-                    state: OpusState::Stereo(decoder),
+                    state: OpusState::Unmade(gain),
                     downmix: None,
                     channels: CHANNELS,
                     pcm: Vec::new(),
@@ -153,8 +162,12 @@ impl OpusDecoder {
         if packet.is_empty() {
             return Err(DecodeProblem::Packet("an empty Opus packet".to_owned()));
         }
+        if let OpusState::Unmade(gain) = self.state {
+            self.state = OpusState::Stereo(stereo_decoder(gain).map_err(DecodeProblem::Fatal)?);
+        }
         self.pcm.resize(MAX_OPUS_SAMPLES * self.channels, 0.0);
         let decoded = match &mut self.state {
+            OpusState::Unmade(_) => Ok(0),
             OpusState::Stereo(decoder) => decoder.decode_float(packet, &mut self.pcm, false),
             OpusState::Multistream(decoder) => decoder.decode_float(packet, &mut self.pcm, false),
         };
@@ -169,6 +182,7 @@ impl OpusDecoder {
 
     fn reset(&mut self) {
         let done = match &mut self.state {
+            OpusState::Unmade(_) => Ok(()),
             OpusState::Stereo(decoder) => decoder.reset_state(),
             OpusState::Multistream(decoder) => decoder.reset_state(),
         };

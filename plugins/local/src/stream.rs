@@ -1,30 +1,24 @@
 //! The bytes of a file.
 
 use std::fs::File;
-use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 
 use lavalink_plugin_api::{ByteStream, Failure};
-
-/// Bytes asked of the system at least, so that small reads of the host cost no system call each.
-const BUFFER: usize = 64 * 1024;
 
 /// Most bytes handed out by one read.
 const MAX_READ: usize = 1024 * 1024;
 
-/// An open file.
+/// An open file. Without a buffer of its own: the host reads ahead in large pieces and keeps them.
 #[derive(Debug)]
 pub(crate) struct FileStream {
-    reader: BufReader<File>,
+    file: File,
     length: u64,
 }
 
 impl FileStream {
     pub(crate) fn new(file: File) -> Result<Self, Failure> {
         let length = file.metadata().map_err(unreadable)?.len();
-        Ok(Self {
-            reader: BufReader::with_capacity(BUFFER, file),
-            length,
-        })
+        Ok(Self { file, length })
     }
 }
 
@@ -36,7 +30,7 @@ impl ByteStream for FileStream {
     fn read(&mut self, max: usize) -> Result<Vec<u8>, Failure> {
         let mut bytes = vec![0; max.min(MAX_READ)];
         loop {
-            match self.reader.read(&mut bytes) {
+            match self.file.read(&mut bytes) {
                 Ok(count) => {
                     bytes.truncate(count);
                     return Ok(bytes);
@@ -48,7 +42,7 @@ impl ByteStream for FileStream {
     }
 
     fn seek(&mut self, offset: u64) -> Result<(), Failure> {
-        self.reader
+        self.file
             .seek(SeekFrom::Start(offset))
             .map(drop)
             .map_err(unreadable)

@@ -13,6 +13,9 @@ fn config() -> Config {
         first_sequence: 65_533,
         // Far above what a loaded machine delays a packet by, far below what a reconnect would cost.
         gap_threshold: Duration::from_secs(1),
+        // With all rows at once an answer may take long; one that comes when nobody waits for it any more is an error.
+        commit_timeout: Duration::from_secs(20),
+        transition_timeout: Duration::from_secs(20),
         ..Config::default()
     }
 }
@@ -218,10 +221,6 @@ mod rows {
         let close = left.gateway.close.expect("a close frame");
         assert_eq!((close.code, close.by_client), (1000, true));
         assert!(left.ssrc == old.ssrc && left.frames.silence_runs.last() == Some(&5));
-        let silence = new.timing.first_at_ms - left.timing.last_at_ms;
-        eprintln!("a move to another region: {silence:.0} ms without audio");
-        // About 300 ms on an idle machine; a busy one, with all rows at once, takes what it takes.
-        assert!(silence < 20_000.0, "{silence} ms of silence");
     }
 
     pub async fn closed_by_delete_is_1000(mut seat: Seat) {
@@ -460,8 +459,8 @@ mod rows {
         seat.hall.discord.set_faults(seat.guild, faults(Reply::Prompt));
         let report = seat.plays_on().await;
         let close = report.gateway.close.clone().expect("how the old socket ended");
-        // The reset that follows may overtake the frame; 1000 would end the session.
-        assert!(close.by_client && [4000, 1006].contains(&close.code), "{close:?}");
+        // 1000 would end the session.
+        assert_eq!((close.by_client, close.code), (true, 4000), "{close:?}");
         assert_eq!(report.violations(), Vec::<String>::new());
         seat.assert_not_closed().await;
     }
@@ -511,10 +510,12 @@ mod rows {
             .send_json(seat.guild, 11, &json!({"user_ids": []}))
             .expect("a connection");
         let report = seat.plays_on().await;
-        // On a busy machine an answer may come after the server has stopped waiting for it.
-        let mut violations = report.violations();
-        violations.retain(|violation| !violation.ends_with("protocol errors"));
-        assert_eq!(violations, Vec::<String>::new());
+        assert_eq!(
+            report.violations(),
+            Vec::<String>::new(),
+            "{:?}",
+            report.gateway.protocol_errors
+        );
         assert!(report.dave.epochs.len() >= 3, "{:?}", report.dave);
     }
 

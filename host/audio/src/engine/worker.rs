@@ -21,7 +21,7 @@ use crate::{AudioError, PipelineEvent};
 const FRAME: Duration = Duration::from_millis(20);
 
 /// Distance of the moments a worker wakes at by itself; pipelines are bunched on them, which saves wake-ups.
-const GRID: Duration = Duration::from_millis(10);
+const GRID: Duration = Duration::from_millis(20);
 
 /// Steps a pipeline with work gets before the next one has its turn: the 60 ms of audio its queue holds, and one.
 const STEPS_PER_TURN: u32 = 4;
@@ -121,7 +121,7 @@ struct Grid {
 }
 
 impl Grid {
-    /// The last of them at or before `time`; later than `time` less 10 ms.
+    /// The last of them at or before `time`; later than `time` less 20 ms.
     fn before(&self, time: Instant) -> Instant {
         let since = time.saturating_duration_since(self.origin).as_nanos();
         let beyond = u64::try_from(since % GRID.as_nanos()).unwrap_or(0);

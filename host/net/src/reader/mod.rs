@@ -27,7 +27,7 @@ pub struct ReaderConfig {
     /// What that may grow to when the consumer runs out of bytes, doubling each time.
     pub max_read_ahead_bytes: usize,
     /// Bytes behind the position that stay, so that a short step back needs no reconnect. Rounded up to whole blocks of
-    /// 16 KiB.
+    /// 8 KiB.
     pub keep_behind_bytes: usize,
     /// A jump of at most this many bytes beyond what is held reads on instead of reconnecting.
     pub skip_bytes: u64,

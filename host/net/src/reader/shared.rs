@@ -153,8 +153,8 @@ impl Shared {
                     .position
                     .saturating_sub(self.config.keep_behind_bytes as u64),
             );
-            // Woken only when a quarter is free, so that the task handles large pieces.
-            if state.parked && state.ahead() <= state.read_ahead / 4 * 3 {
+            // Woken only when half is free: each piece costs the task, and often a thread of its own, a wake-up.
+            if state.parked && state.ahead() <= state.read_ahead / 2 {
                 state.parked = false;
                 self.wake.notify_one();
             }

@@ -3,14 +3,12 @@
 use std::collections::VecDeque;
 
 /// Size of a block in bytes.
-pub(super) const BLOCK_BYTES: usize = 16 * 1024;
+pub(super) const BLOCK_BYTES: usize = 8 * 1024;
 
 /// Consecutive bytes of a medium. All blocks but the last are full.
 #[derive(Debug, Default)]
 pub(super) struct Window {
     blocks: VecDeque<Vec<u8>>,
-    /// A freed block for the next push; saves an allocation per 16 KiB.
-    spare: Option<Vec<u8>>,
     start: u64,
     end: u64,
 }
@@ -28,14 +26,12 @@ impl Window {
 
     /// Bytes of memory held.
     pub(super) fn held_bytes(&self) -> usize {
-        (self.blocks.len() + usize::from(self.spare.is_some())) * BLOCK_BYTES
+        self.blocks.len() * BLOCK_BYTES
     }
 
     /// Empties the window and moves it.
     pub(super) fn move_to(&mut self, offset: u64) {
-        while let Some(block) = self.blocks.pop_front() {
-            self.retire(block);
-        }
+        self.blocks.clear();
         self.start = offset;
         self.end = offset;
     }
@@ -55,11 +51,7 @@ impl Window {
         while !bytes.is_empty() {
             let room = self.blocks.back().map_or(0, |block| BLOCK_BYTES - block.len());
             if room == 0 {
-                let block = self
-                    .spare
-                    .take()
-                    .unwrap_or_else(|| Vec::with_capacity(BLOCK_BYTES));
-                self.blocks.push_back(block);
+                self.blocks.push_back(Vec::with_capacity(BLOCK_BYTES));
                 continue;
             }
             let (now, later) = bytes.split_at(room.min(bytes.len()));
@@ -100,15 +92,8 @@ impl Window {
             && block.len() == BLOCK_BYTES
         {
             self.start += BLOCK_BYTES as u64;
-            if let Some(block) = self.blocks.pop_front() {
-                self.retire(block);
-            }
+            self.blocks.pop_front();
         }
-    }
-
-    fn retire(&mut self, mut block: Vec<u8>) {
-        block.clear();
-        self.spare.get_or_insert(block);
     }
 }
 

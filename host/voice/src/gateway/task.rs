@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::StreamExt;
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, timeout},
@@ -205,12 +206,18 @@ async fn say_goodbye(mut call: Call, mut socket: Socket) {
     leave(socket, 1000).await;
 }
 
-/// Sends a close frame, or the answer to the one received, and drops the socket.
+/// Sends a close frame, or the answer to the one received, and drops the socket when the peer has closed it or soon after.
 async fn leave(mut socket: Socket, code: u16) {
     let frame = CloseFrame {
         code: CloseCode::from(code),
         reason: "".into(),
     };
     // Failing to say goodbye to a socket that is given up anyway changes nothing.
-    let _ = timeout(GOODBYE_LIMIT, socket.close(Some(frame))).await;
+    let Ok(Ok(())) = timeout(GOODBYE_LIMIT, socket.close(Some(frame))).await else {
+        return;
+    };
+    // A socket dropped with bytes unread is reset, which may overtake the frame.
+    tokio::spawn(timeout(GOODBYE_LIMIT, async move {
+        while let Some(Ok(_)) = socket.next().await {}
+    }));
 }

@@ -17,7 +17,7 @@ pub(crate) fn process_clock() -> Duration {
 pub(crate) const FRAME: Duration = Duration::from_millis(20);
 
 /// Slots the 20 ms are divided into, so that the players of a thread do not all send at the same moment.
-pub(crate) const SLOTS: u32 = 10;
+pub(crate) const SLOTS: u32 = 5;
 
 /// Distance of two slots of the same thread.
 pub(crate) const SLOT_STEP: Duration = Duration::from_millis(FRAME.as_millis() as u64 / SLOTS as u64);

@@ -102,9 +102,14 @@ impl MediaLink {
         self.unread.store(true, Ordering::Release);
     }
 
+    /// The pacer's side: whether there is unread mail.
+    pub(super) fn has_mail(&self) -> bool {
+        self.unread.load(Ordering::Acquire)
+    }
+
     /// The pacer's side: runs `read` when there is unread mail and nobody is writing just now.
     pub(super) fn read_mail(&self, read: impl FnOnce(&mut Mail)) {
-        if !self.unread.load(Ordering::Acquire) {
+        if !self.has_mail() {
             return;
         }
         if let Some(mut mail) = self.mail.try_lock() {

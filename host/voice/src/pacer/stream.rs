@@ -61,6 +61,13 @@ impl Scratch {
             datagram: [0; DATAGRAM_BYTES],
         }
     }
+
+    /// Where the payload of a datagram begins as an Opus packet.
+    fn packet(&mut self) -> &mut [u8; MAX_PACKET] {
+        self.datagram[HEADER_BYTES..]
+            .first_chunk_mut()
+            .expect("a datagram has room for the largest packet")
+    }
 }
 
 /// What became of a slot.
@@ -83,7 +90,7 @@ enum EndToEnd {
 enum Talk {
     /// Nothing is being sent.
     Idle,
-    /// The packet of `length` bytes waits in the buffer until Discord knows that we speak.
+    /// A packet of `length` bytes waits until Discord knows that we speak.
     Announcing { length: usize, slots_left: u8 },
     /// Audio flows.
     Talking,
@@ -103,6 +110,7 @@ pub(crate) struct Stream {
     encryptor: Option<Box<FrameEncryptor>>,
     talk: Talk,
     stop: Option<Stop>,
+    /// The packet that waits while [`Talk::Announcing`].
     packet: [u8; MAX_PACKET],
     quiet_slots: u32,
     keepalives: u32,
@@ -207,6 +215,7 @@ impl Stream {
             } else {
                 let length = *length;
                 self.talk = Talk::Talking;
+                scratch.packet()[..length].copy_from_slice(&self.packet[..length]);
                 self.send_packet(scratch, moment, length, SourceReport::default());
             }
             return Ran::Done;
@@ -219,12 +228,13 @@ impl Stream {
             return Ran::Locked;
         };
         let length = source
-            .next_frame(&mut self.packet)
+            .next_frame(scratch.packet())
             .filter(|length| (1..=MAX_PACKET).contains(length));
         let report = source.report();
         drop(source);
         match (length, &self.talk) {
             (Some(length), Talk::Idle) if !self.link.speaking.wanted().speaking() => {
+                self.packet[..length].copy_from_slice(&scratch.packet()[..length]);
                 self.link.speaking.want(true);
                 self.talk = Talk::Announcing {
                     length,
@@ -336,6 +346,9 @@ impl Stream {
     }
 
     fn read_mail(&mut self) {
+        if !self.link.has_mail() {
+            return;
+        }
         let link = Arc::clone(&self.link);
         link.read_mail(|mail| {
             self.stop = mail.stop.take().or(self.stop);
@@ -401,13 +414,11 @@ impl Stream {
         let _ = self.socket.send(&datagram);
     }
 
-    /// Sends the packet in the buffer with the protection of this moment.
+    /// Sends the packet of `length` bytes in `scratch` with the protection of this moment.
     fn send_packet(&mut self, scratch: &mut Scratch, moment: Moment, length: usize, report: SourceReport) {
-        let packet = &self.packet[..length];
         let payload = &mut scratch.datagram[HEADER_BYTES..];
-        payload[..length].copy_from_slice(packet);
         let sealed = match (&self.end_to_end, &mut self.encryptor) {
-            (EndToEnd::Sealed, _) if packet == SILENCE => Some(length),
+            (EndToEnd::Sealed, _) if payload[..length] == SILENCE => Some(length),
             (EndToEnd::Sealed, Some(encryptor)) => encryptor.encrypt(payload, length).ok(),
             (EndToEnd::Sealed, None) => None,
             (EndToEnd::Plain | EndToEnd::Hold { .. }, _) => Some(length),

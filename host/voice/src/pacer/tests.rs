@@ -372,11 +372,11 @@ fn many_streams_spread_over_the_slots() {
         wheel.insert(stream, Duration::ZERO);
     }
     let mut at = Vec::new();
-    for _ in 0..10 {
+    for _ in 0..5 {
         at.push(wheel.next_run().unwrap());
         wheel.run(*at.last().unwrap(), Blame::NONE);
     }
-    assert_eq!(at, (0..10).map(|slot| 2 * slot * MS).collect::<Vec<_>>());
+    assert_eq!(at, (0..5).map(|slot| 4 * slot * MS).collect::<Vec<_>>());
     assert_eq!(wheel.next_run(), Some(FRAME));
 }
 

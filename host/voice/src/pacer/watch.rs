@@ -39,6 +39,8 @@ pub(super) struct Watch {
     /// CPU time of the process, lately and before that.
     samples: [Sample; 2],
     is_overloaded: bool,
+    /// When that was judged last.
+    judged_at: Duration,
     woken_at: Duration,
     thread_cpu: Duration,
 }
@@ -59,6 +61,7 @@ impl Watch {
             processors: processors.max(1) as f64,
             samples: [sample; 2],
             is_overloaded: false,
+            judged_at: sample.at,
             woken_at: sample.at,
             thread_cpu: clock.thread_cpu(),
         }
@@ -76,7 +79,10 @@ impl Watch {
         let now = clock.now();
         let thread_cpu = clock.thread_cpu();
         let [last, before] = self.samples;
-        if is_late || now.saturating_sub(last.at) >= SAMPLE_EVERY {
+        // Reading it costs the more the more threads the process has, and whoever is late has no time for it.
+        let is_stale = now.saturating_sub(self.judged_at) >= MIN_STRETCH;
+        if is_late && is_stale || now.saturating_sub(last.at) >= SAMPLE_EVERY {
+            self.judged_at = now;
             let sample = Sample {
                 at: now,
                 process_cpu: clock.process_cpu(),

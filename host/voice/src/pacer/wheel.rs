@@ -19,8 +19,8 @@ const MAX_FRAMES_BEHIND: u32 = 3;
 const CATCH_UP: Duration = Duration::from_millis(10);
 
 /// Streams that share a slot before the next slot is used. One wake-up costs more than several packets, and this many
-/// packets take some 0.1 ms, which no listener notices.
-const BUNDLE: usize = 16;
+/// packets take some 0.2 ms, which no listener notices.
+const BUNDLE: usize = 32;
 
 /// Streams each slot has room for before its list has to grow, which happens only when one is added.
 const INITIAL_CAPACITY: usize = 64;

@@ -22,7 +22,8 @@ enum Expectation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
     Next,
-    Current,
+    /// In force since that time, ns.
+    Current(i64),
     /// Superseded at that time, ns.
     Old(i64),
 }
@@ -100,7 +101,7 @@ impl Epochs {
             return;
         };
         self.retire(now);
-        self.keys[next].role = Role::Current;
+        self.keys[next].role = Role::Current(now);
         let epoch = self.keys[next].epoch;
         if self.report.epochs.len() < HISTORY_LIMIT {
             self.report.epochs.push(epoch);
@@ -126,7 +127,11 @@ impl Epochs {
     }
 
     fn retire(&mut self, now: i64) {
-        for key in self.keys.iter_mut().filter(|key| key.role == Role::Current) {
+        for key in self
+            .keys
+            .iter_mut()
+            .filter(|key| matches!(key.role, Role::Current(_)))
+        {
             key.role = Role::Old(now);
         }
     }
@@ -164,7 +169,13 @@ impl Epochs {
         self.report.decrypted += 1;
         match role {
             Role::Next => self.report.early_key += 1,
-            Role::Current => self.confirm(),
+            Role::Current(since) => {
+                // Datagrams are looked at a little after they arrive.
+                if at < since {
+                    self.report.early_key += 1;
+                }
+                self.confirm();
+            }
             Role::Old(since) if at > since => {
                 self.report.late_key += 1;
                 let late_ms = (at - since) as f64 / 1e6;
@@ -268,6 +279,11 @@ mod tests {
         assert_eq!(epochs.report.epochs, [1, 2]);
         judge(&mut epochs, &seal(&[9; 16], 0, b"opus"), 12);
         assert_eq!(epochs.report.failed, 1);
+        judge(&mut epochs, &seal(&B, 2, b"opus"), 9);
+        assert_eq!(
+            epochs.report.early_key, 2,
+            "arrived before op 22, looked at after it"
+        );
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::gateway::session::Session;
 use crate::media::rtp::RtpHeader;
 use crate::media::transport::RTP_HEADER;
 use crate::state::Shared;
-use receive::Receiver;
+use receive::{REST, Receiver};
 
 /// Receive buffer asked for, bytes; the system may grant less.
 const RECEIVE_BUFFER: usize = 4 << 20;
@@ -80,23 +80,51 @@ pub(crate) fn spawn(
         .spawn(move || {
             let mut receiver = Receiver::new(&socket);
             let mut buffer = [0; MAX_DATAGRAM];
+            let mut patience = Patience::Wait;
             while !stop.load(Ordering::Relaxed) {
-                if let Some(datagram) = receiver.receive(&socket, &mut buffer) {
-                    if let Some(dropped) = datagram.dropped {
-                        drops.dropped.store(dropped, Ordering::Relaxed);
-                    }
-                    dispatch(
-                        &shared,
-                        &socket,
-                        &mut buffer[..datagram.length],
-                        datagram.peer,
-                        datagram.at,
-                    );
+                let Some(datagram) = receiver.receive(&socket, &mut buffer, patience) else {
+                    patience = patience.after_nothing();
+                    continue;
+                };
+                patience = Patience::Drain;
+                if let Some(dropped) = datagram.dropped {
+                    drops.dropped.store(dropped, Ordering::Relaxed);
                 }
+                dispatch(
+                    &shared,
+                    &socket,
+                    &mut buffer[..datagram.length],
+                    datagram.peer,
+                    datagram.at,
+                );
             }
         })
         .map(drop)
         .map_err(FakeError::Threads)
+}
+
+/// What a reading thread does when its socket is empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    /// Waits for the next datagram.
+    Wait,
+    /// Finds out that nothing is left of what came lately.
+    Drain,
+    /// Looks whether anything came while it rested.
+    Look,
+}
+
+impl Patience {
+    /// After an empty socket: a rest while there is traffic, then a wait.
+    fn after_nothing(self) -> Self {
+        match self {
+            Self::Drain => {
+                std::thread::sleep(REST);
+                Self::Look
+            }
+            Self::Wait | Self::Look => Self::Wait,
+        }
+    }
 }
 
 /// One received datagram.
@@ -231,7 +259,7 @@ mod tests {
         let before = now_ns();
         client.send_to(&[9; 33], socket.local_addr().unwrap()).unwrap();
         let mut buffer = [0; MAX_DATAGRAM];
-        let datagram = receiver.receive(&socket, &mut buffer).unwrap();
+        let datagram = receiver.receive(&socket, &mut buffer, Patience::Wait).unwrap();
         assert_eq!(
             (datagram.length, datagram.peer),
             (33, client.local_addr().unwrap())
@@ -249,8 +277,14 @@ mod tests {
         let (socket, _) = open("127.0.0.1".parse().unwrap(), 1).unwrap().remove(0);
         assert!(
             Receiver::new(&socket)
-                .receive(&socket, &mut [0; MAX_DATAGRAM])
+                .receive(&socket, &mut [0; MAX_DATAGRAM], Patience::Wait)
                 .is_none()
         );
+        let before = std::time::Instant::now();
+        for patience in [Patience::Drain, Patience::Look] {
+            let datagram = Receiver::new(&socket).receive(&socket, &mut [0; MAX_DATAGRAM], patience);
+            assert!(datagram.is_none(), "{patience:?}");
+        }
+        assert!(REST.is_zero() || before.elapsed() < STOP_CHECK);
     }
 }

@@ -3,6 +3,7 @@
 use std::io::IoSliceMut;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
+use std::time::Duration;
 
 use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt,
@@ -10,7 +11,11 @@ use nix::sys::socket::{
 };
 use nix::sys::time::TimeSpec;
 
-use super::{Datagram, now_ns};
+use super::{Datagram, Patience, now_ns};
+
+/// Rest of a reading thread once it has read its socket empty. One that waits for each datagram takes the processor from
+/// whoever sent it, packet by packet, when both share a machine.
+pub(super) const REST: Duration = Duration::from_millis(5);
 
 /// Reads one socket.
 pub(super) struct Receiver {
@@ -30,16 +35,20 @@ impl Receiver {
         }
     }
 
-    /// The next datagram, or `None` after the socket's read timeout.
-    pub(super) fn receive(&mut self, socket: &UdpSocket, buffer: &mut [u8]) -> Option<Datagram> {
+    /// The next datagram, or `None`: with [`Patience::Wait`] after the socket's read timeout, else at once.
+    pub(super) fn receive(
+        &mut self,
+        socket: &UdpSocket,
+        buffer: &mut [u8],
+        patience: Patience,
+    ) -> Option<Datagram> {
+        let flags = match patience {
+            Patience::Wait => MsgFlags::empty(),
+            Patience::Drain | Patience::Look => MsgFlags::MSG_DONTWAIT,
+        };
         let mut slices = [IoSliceMut::new(buffer)];
-        let message = recvmsg::<SockaddrStorage>(
-            socket.as_raw_fd(),
-            &mut slices,
-            Some(&mut self.control),
-            MsgFlags::empty(),
-        )
-        .ok()?;
+        let control = Some(self.control.as_mut_slice());
+        let message = recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut slices, control, flags).ok()?;
         let peer = message.address.and_then(|address| {
             address
                 .as_sockaddr_in()
