@@ -10,6 +10,13 @@ use lavalink_plugin_api::{
 use crate::admission::{Form, Grants};
 use crate::manifest::Manifest;
 
+/// Longest name of a filter, bytes.
+const MAX_NAME: usize = 64;
+/// Longest path of an endpoint, bytes.
+const MAX_PATH: usize = 256;
+/// Most endpoints of one part of a plugin.
+const MAX_ENDPOINTS: usize = 256;
+
 /// A plugin in this process.
 pub(crate) struct Loaded {
     pub(crate) manifest: Manifest,
@@ -59,5 +66,69 @@ impl Extensions {
         ];
         let present = parts.into_iter().filter(|(_, count)| *count > 0);
         present.map(|(name, _)| name).collect()
+    }
+
+    /// Leaves out, and reports, filters and endpoints that make no sense.
+    pub(crate) fn leave_out_senseless(&mut self, plugin: &str) {
+        self.filters.retain(|(name, _)| {
+            let is_name = !name.is_empty() && name.len() <= MAX_NAME && !name.chars().any(char::is_control);
+            if !is_name {
+                tracing::warn!("Plugin {plugin}: a filter is left out; its name {name:?} is no name");
+            }
+            is_name
+        });
+        self.routes.retain(|(endpoints, _)| {
+            let bad = endpoints.iter().find(|endpoint| !is_sound(endpoint));
+            match bad {
+                Some(bad) => tracing::warn!(
+                    "Plugin {plugin}: its endpoints are left out; {:?} {:?} is none",
+                    bad.method,
+                    bad.path
+                ),
+                None if endpoints.len() > MAX_ENDPOINTS => tracing::warn!(
+                    "Plugin {plugin}: its endpoints are left out; {} are too many, {MAX_ENDPOINTS} may be",
+                    endpoints.len()
+                ),
+                None => return true,
+            }
+            false
+        });
+    }
+}
+
+/// Whether requests can match an endpoint.
+fn is_sound(endpoint: &Endpoint) -> bool {
+    let Endpoint { method, path } = endpoint;
+    let is_method = (1..=16).contains(&method.len()) && method.bytes().all(|byte| byte.is_ascii_uppercase());
+    let is_path =
+        path.starts_with('/') && path.len() <= MAX_PATH && path.bytes().all(|byte| byte.is_ascii_graphic());
+    is_method && is_path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_that_no_request_can_match_are_none() {
+        let endpoint = |method: &str, path: &str| Endpoint {
+            method: method.to_owned(),
+            path: path.to_owned(),
+        };
+        for (method, path) in [("GET", "/v4/x/{y}"), ("PROPFIND", "/")] {
+            assert!(is_sound(&endpoint(method, path)), "{method} {path}");
+        }
+        for (method, path) in [
+            ("", "/x"),
+            ("get", "/x"),
+            ("GET POST", "/x"),
+            ("GET", "x"),
+            ("GET", ""),
+            ("GET", "/a b"),
+            ("GET", "/\u{e9}"),
+            ("GET", &format!("/{}", "x".repeat(MAX_PATH))),
+        ] {
+            assert!(!is_sound(&endpoint(method, path)), "{method} {path}");
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lavalink_plugin_api::{AudioFormat, Failure, Filter, FilterFactory};
+use tokio::task::JoinHandle;
 
 use crate::parts::Part;
 use crate::plugins::Plugins;
@@ -22,6 +23,8 @@ const FORMAT: AudioFormat = AudioFormat {
 const MAX_HELD: usize = 96_000;
 /// Largest sample handed on, 12 dB above full scale.
 const HEADROOM: f32 = 4.0;
+/// How long audio waits for a filter to be built before it passes without it.
+const BUILD_PATIENCE: Duration = Duration::from_millis(100);
 /// Calls slower than their audio, less those that were not, after which a filter is too slow.
 const MAX_DEBT: u32 = 50;
 
@@ -47,8 +50,10 @@ impl Plugins {
         names
     }
 
-    /// Asks which of these filters, name and configuration, change the sound. One that cannot say is reported and off.
+    /// Asks which of these filters, name and configuration, change the sound; all within the time of one. One that cannot
+    /// say is reported and off.
     pub async fn active_filters(&self, wanted: Vec<(String, String)>) -> Vec<ActiveFilter> {
+        let end = Instant::now() + self.limits().filter_build;
         let mut active = Vec::new();
         for (name, config) in wanted {
             let found = self.parts(|extensions| {
@@ -58,7 +63,7 @@ impl Plugins {
             let Some(part) = found.into_iter().next() else {
                 continue;
             };
-            let (limit, asked) = (part.limits.filter_build, config.clone());
+            let (limit, asked) = (end.saturating_duration_since(Instant::now()), config.clone());
             let is_enabled = part.call("filter_is_enabled", limit, move |factory, _| {
                 factory.is_enabled(&asked)
             });
@@ -87,6 +92,8 @@ struct Stage {
 
 enum State {
     New,
+    /// The plugin builds it; until then the audio passes unchanged.
+    Building(JoinHandle<Result<Box<dyn Filter>, Failure>>),
     Ready(Box<dyn Filter>),
     Out,
 }
@@ -134,26 +141,38 @@ impl FilterLine {
 }
 
 impl Stage {
-    /// The filter, out of its place; built when it is not yet there.
+    /// The filter, out of its place. `None` while it is being built, and when it was given up.
     async fn take(&mut self) -> Option<Box<dyn Filter>> {
-        match std::mem::replace(&mut self.state, State::Out) {
-            State::Ready(filter) => Some(filter),
-            State::Out => None,
-            State::New => {
-                let part = &self.active.part;
-                let config = self.active.config.clone();
-                let built = part.call("filter_build", part.limits.filter_build, move |factory, host| {
-                    factory.build(host, &config, FORMAT)
-                });
-                match built.await {
-                    Ok(filter) => Some(filter),
-                    Err(failure) => {
-                        self.report(&failure);
-                        None
-                    }
-                }
+        let (mut building, patience) = match std::mem::replace(&mut self.state, State::Out) {
+            State::Ready(filter) => return Some(filter),
+            State::Out => return None,
+            State::New => (self.build(), BUILD_PATIENCE),
+            State::Building(building) => (building, Duration::ZERO),
+        };
+        match tokio::time::timeout(patience, &mut building).await {
+            Ok(Ok(Ok(filter))) => Some(filter),
+            Ok(Ok(Err(failure))) => {
+                self.report(&failure);
+                None
+            }
+            // Only at the shutdown.
+            Ok(Err(_)) => None,
+            Err(_) => {
+                self.state = State::Building(building);
+                None
             }
         }
+    }
+
+    fn build(&self) -> JoinHandle<Result<Box<dyn Filter>, Failure>> {
+        let ActiveFilter { config, part, .. } = self.active.clone();
+        tokio::spawn(async move {
+            let limit = part.limits.filter_build;
+            let built = part.call("filter_build", limit, move |factory, host| {
+                factory.build(host, &config, FORMAT)
+            });
+            built.await
+        })
     }
 
     async fn process(&mut self, samples: Vec<f32>) -> Vec<f32> {
@@ -199,7 +218,7 @@ impl Stage {
 
     async fn seeked(&mut self, position: Duration) {
         // One that has not been built has no history either.
-        if matches!(self.state, State::New) {
+        if matches!(self.state, State::New | State::Building(_)) {
             return;
         }
         let Some(mut filter) = self.take().await else {
@@ -214,7 +233,7 @@ impl Stage {
     }
 
     async fn flush(&mut self) -> Vec<f32> {
-        if matches!(self.state, State::New) {
+        if matches!(self.state, State::New | State::Building(_)) {
             return Vec::new();
         }
         let Some(mut filter) = self.take().await else {

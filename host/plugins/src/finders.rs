@@ -2,11 +2,8 @@
 
 use std::sync::Arc;
 
-use lavalink_plugin_api::{
-    Failure, Hint, Lyrics, LyricsSource, Playlist, SearchKinds, SearchResults, SourcedTrack,
-};
+use lavalink_plugin_api::{Failure, Hint, Lyrics, Playlist, SearchKinds, SearchResults, SourcedTrack};
 
-use crate::parts::Part;
 use crate::plugins::Plugins;
 
 impl Plugins {
@@ -105,19 +102,13 @@ impl Plugins {
         kinds: SearchKinds,
     ) -> Result<Option<(String, SearchResults)>, Failure> {
         let mut first = None;
-        for part in self.parts(|extensions| {
-            extensions
-                .searches
-                .iter()
-                .map(|(_, search)| Arc::clone(search))
-                .collect()
-        }) {
+        for (source, part) in self.described_parts(|extensions| extensions.searches.clone()) {
             let query = query.to_owned();
             let answer = part.call("search", part.limits.search, move |search, host| {
                 search.search(host, &query, kinds)
             });
             match answer.await {
-                Ok(Some(results)) => return Ok(Some((part.part().source_name(), results))),
+                Ok(Some(results)) => return Ok(Some((source, results))),
                 Ok(None) => {}
                 Err(failure) => {
                     part.report("its search failed", &failure);
@@ -141,20 +132,14 @@ impl Plugins {
     /// # Errors
     /// The first failure, when nobody found anything.
     pub async fn lyrics(&self, track: SourcedTrack, skip_own: bool) -> Result<Option<Lyrics>, Failure> {
-        let mut parts: Vec<Part<dyn LyricsSource>> = self.parts(|extensions| {
-            extensions
-                .lyrics
-                .iter()
-                .map(|(_, lyrics)| Arc::clone(lyrics))
-                .collect()
-        });
+        let mut parts = self.described_parts(|extensions| extensions.lyrics.clone());
         if !skip_own {
             // Stable, so the others keep their order.
-            parts.sort_by_key(|part| part.part().source_name() != track.source);
+            parts.sort_by_key(|(source, _)| *source != track.source);
         }
         let track = Arc::new(track);
         let mut first = None;
-        for part in parts {
+        for (_, part) in parts {
             let given = Arc::clone(&track);
             let answer = part.call("lyrics", part.limits.search, move |lyrics, host| {
                 lyrics.load_lyrics(host, &given)

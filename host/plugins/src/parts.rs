@@ -48,11 +48,6 @@ impl<P: ?Sized + Send + Sync + 'static> Part<P> {
         self.guard.plugin()
     }
 
-    /// The part itself, for what was asked when it was loaded.
-    pub(crate) fn part(&self) -> &P {
-        &self.part
-    }
-
     /// Calls the part on a thread of its own, within `limit`.
     ///
     /// # Errors
@@ -96,16 +91,27 @@ impl Plugins {
         &self,
         pick: impl Fn(&Extensions) -> Vec<Arc<P>>,
     ) -> Vec<Part<P>> {
+        let parts = self.described_parts(|extensions| {
+            let parts = pick(extensions).into_iter();
+            parts.map(|part| ((), part)).collect()
+        });
+        parts.into_iter().map(|((), part)| part).collect()
+    }
+
+    /// The same with what each part said about itself when it was loaded.
+    pub(crate) fn described_parts<D, P: ?Sized + Send + Sync + 'static>(
+        &self,
+        pick: impl Fn(&Extensions) -> Vec<(D, Arc<P>)>,
+    ) -> Vec<(D, Part<P>)> {
         let table = self.table();
-        let members = table.slots().iter().map(|slot| &slot.active);
-        members
-            .flat_map(|member| {
-                let parts = pick(&member.loaded.extensions).into_iter();
-                parts.map(|part| {
-                    let guard = Arc::clone(&member.guard);
-                    Part::new(part, guard, Arc::clone(self.factory()), self.limits())
-                })
-            })
-            .collect()
+        let mut all = Vec::new();
+        for slot in table.slots() {
+            for (description, part) in pick(&slot.active.loaded.extensions) {
+                let guard = Arc::clone(&slot.active.guard);
+                let part = Part::new(part, guard, Arc::clone(self.factory()), self.limits());
+                all.push((description, part));
+            }
+        }
+        all
     }
 }

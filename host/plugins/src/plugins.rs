@@ -199,6 +199,7 @@ impl Plugins {
             }
             is_enabled
         });
+        plugin.extensions.leave_out_senseless(&plugin.manifest.name);
         let guard = Arc::new(Guard::new(
             &plugin.manifest.name,
             &self.limits,

@@ -1,7 +1,5 @@
 //! REST endpoints and interceptors of plugins.
 
-use std::sync::Arc;
-
 use lavalink_plugin_api::{
     Endpoint, Failure, Interceptor, RestError, RestHead, RestRequest, RestResponse, Routes, Verdict,
 };
@@ -78,14 +76,9 @@ impl Plugins {
     pub fn route(&self, method: &str, path: &str) -> Routed {
         let wanted = if method == "HEAD" { "GET" } else { method };
         let mut others = Vec::new();
-        for part in self.parts(|extensions| {
-            extensions
-                .routes
-                .iter()
-                .map(|(_, routes)| Arc::clone(routes))
-                .collect()
-        }) {
-            for (index, endpoint) in part.part().endpoints().into_iter().enumerate() {
+        let all = self.described_parts(|extensions| extensions.routes.clone());
+        for (endpoints, part) in all {
+            for (index, endpoint) in endpoints.into_iter().enumerate() {
                 let Some(parameters) = parameters_of(&endpoint.path, path) else {
                     continue;
                 };

@@ -259,6 +259,15 @@ fn load_plugins(
             Err(error) => tracing::error!("Plugin {} was not loaded: {error}", path.display()),
         }
     }
+    for (plugin, endpoint) in plugins.endpoints() {
+        if rest::is_taken(&endpoint.path) {
+            tracing::warn!(
+                "Plugin {plugin}: its endpoint {} {} is never asked, the node answers that path itself",
+                endpoint.method,
+                endpoint.path
+            );
+        }
+    }
     let sources = plugins.source_names();
     if sources.is_empty() {
         tracing::warn!(

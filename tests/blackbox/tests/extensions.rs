@@ -251,6 +251,8 @@ async fn routes_and_interceptors_of_plugins() {
         rest.get("/v4/info").await.json()["version"].is_object(),
         "the node's own path"
     );
+    let log = node.log();
+    assert!(log.contains("GET /v4/info is never asked"), "{log}");
     for (password, status) in [(None, 401), (Some("wrong"), 403)] {
         let answer = node.rest_as(password).get("/v4/ext/echo/a").await;
         assert_eq!((answer.status, answer.text.as_str()), (status, ""));

@@ -36,6 +36,7 @@ pub use errors::ApiError;
 pub use metrics::check_path as check_metrics_path;
 pub use openapi::write as write_openapi;
 pub use request_log::Peer;
+pub use routes::is_taken;
 
 pub use players::change as change_player;
 

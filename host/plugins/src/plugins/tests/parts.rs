@@ -47,6 +47,9 @@ impl FilterFactory for Adder {
     }
     fn build(&self, _: &dyn Host, _: &str, format: AudioFormat) -> Result<Box<dyn Filter>, Failure> {
         assert_eq!((format.sample_rate, format.channels), (48_000, 2));
+        if self.0 == "heavy" {
+            std::thread::sleep(Duration::from_millis(400));
+        }
         Ok(Box::new(AdderAtWork(self.0, self.1, 0)))
     }
 }
@@ -140,6 +143,19 @@ async fn a_filter_that_hangs_costs_its_deadline_once() {
         assert_eq!(late.process(vec![0.5; 2]).await, [0.5; 2]);
     }
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn audio_passes_while_a_filter_is_being_built() {
+    let (plugins, _) = with(vec![filters(&[("heavy", 0.0)])], GuardLimits::default());
+    let mut heavy = line(&plugins, &[("heavy", "")]).await;
+    assert_eq!(heavy.process(vec![0.5; 2]).await, [0.5; 2]);
+    heavy.seeked(Duration::ZERO).await;
+    let begun = Instant::now();
+    while heavy.process(vec![0.5; 2]).await != [1.0; 2] {
+        assert!(begun.elapsed() < Duration::from_secs(20), "never built");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 #[tokio::test]
