@@ -23,7 +23,7 @@ use crate::memory;
 use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::open_files;
-use crate::plugin_host::{NodeHosts, Reach};
+use crate::plugin_host::{self, NodeHosts, Reach};
 use crate::rest;
 use crate::server;
 use crate::services::Services;
@@ -90,11 +90,16 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     }
     tracing::info!("Lavalink is ready to accept connections.");
     let giving_back = tokio::spawn(memory::give_back(Arc::clone(&node.registry)));
+    let tending = tokio::spawn(plugin_host::tend(
+        Arc::clone(&node.services),
+        config.plugin_exchange.watch,
+    ));
     tokio::select! {
         _ = interrupt.recv() => tracing::info!("SIGINT received, shutting down"),
         _ = terminate.recv() => tracing::info!("SIGTERM received, shutting down"),
     }
     giving_back.abort();
+    tending.abort();
     // Serving stops when the receiver sees the change; a failed send means that it already has.
     let _already_stopped = stop.send(true);
     if let Some(limit) = config.server.graceful_shutdown {
@@ -241,7 +246,10 @@ fn load_plugins(
     let options = LoadOptions {
         dirs: plugin_directories(config),
         source_enabled: Box::new(move |source| enabled.is_source_enabled(source)),
-        limits: GuardLimits::default(),
+        limits: GuardLimits {
+            trial: config.plugin_exchange.trial,
+            ..GuardLimits::default()
+        },
         admission: Arc::new(AdmitAll),
     };
     let (plugins, reports) = Plugins::load(options, Arc::new(hosts));

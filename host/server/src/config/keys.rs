@@ -111,6 +111,14 @@ keys! {
         "where plugins are looked for, besides `plugins` next to the binary";
     PLUGINS_DATA_DIR = "lavalink.pluginsDataDir", Text, "./plugin-data", Used,
         "where plugins keep what is to outlive the node; made when one does";
+    EXCHANGE_WATCH = "lavalink.plugin-exchange.watch", Boolean, "true", Used,
+        "whether files of WebAssembly plugins that change are loaded while the node runs";
+    EXCHANGE_SHARE = "lavalink.plugin-exchange.share", strict(0, 100), "25", Used,
+        "percent of the calls a new version gets while it is on trial; 0 takes it into use without a trial";
+    EXCHANGE_CALLS = "lavalink.plugin-exchange.calls", strict(2, 1_000_000), "20", Used,
+        "calls a new version has to answer to take the old one's place";
+    EXCHANGE_TIME = "lavalink.plugin-exchange.time", Time, "10m", Used,
+        "time after which it takes it although there were fewer";
     PLUGIN_DEPENDENCY = "lavalink.plugins[].dependency", Text, "", NO_JARS, "a jar plugin, `group:name:version`";
     PLUGIN_REPOSITORY = "lavalink.plugins[].repository", Text, "", NO_JARS, "where the jar is";
     PLUGIN_SNAPSHOT = "lavalink.plugins[].snapshot", Boolean, "false", NO_JARS, "whether it is a snapshot";

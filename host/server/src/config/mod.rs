@@ -22,6 +22,7 @@ mod outgoing;
 mod path;
 mod placeholders;
 mod player;
+mod plugin_exchange;
 mod profiles;
 mod properties;
 mod reader;

@@ -14,6 +14,7 @@ use super::metrics::{self, MetricsConfig};
 use super::outgoing::{self, OutgoingConfig};
 use super::path::relaxed;
 use super::player::{self, PlayerConfig};
+use super::plugin_exchange::{self, PluginExchangeConfig};
 use super::reader::Reader;
 use super::route_planner::{self, RateLimitConfig};
 use super::server::{self, ServerConfig};
@@ -33,6 +34,8 @@ pub struct Config {
     pub plugins_dir: PathBuf,
     /// Directory plugins keep values in.
     pub plugins_data_dir: PathBuf,
+    /// How new versions of plugins come into use.
+    pub plugin_exchange: PluginExchangeConfig,
     /// Audio pipeline and player settings.
     pub player: PlayerConfig,
     /// Outgoing HTTP.
@@ -70,6 +73,7 @@ impl Config {
             password: Secret::from(password.unwrap_or_else(random_password)),
             plugins_dir: PathBuf::from(reader.text(&keys::PLUGINS_DIR).unwrap_or_default()),
             plugins_data_dir: PathBuf::from(reader.text(&keys::PLUGINS_DATA_DIR).unwrap_or_default()),
+            plugin_exchange: plugin_exchange::read(&reader),
             player: player::read(&reader, &mut findings),
             outgoing: outgoing::read(&reader),
             rate_limit: route_planner::read(&reader),

@@ -57,6 +57,21 @@ pub fn counters_by(name: &str, help: &str, label: &str, samples: Vec<(String, u6
     family(name, help, MetricType::COUNTER, metrics.collect())
 }
 
+/// A gauge with a sample for each value of one label.
+pub fn gauges_by(name: &str, help: &str, label: &str, samples: Vec<(String, f64)>) -> MetricFamily {
+    let metrics = samples.into_iter().map(|(named, value)| {
+        let mut gauge = Gauge::default();
+        gauge.set_value(value);
+        let mut pair = LabelPair::default();
+        pair.set_name(label.to_owned());
+        pair.set_value(named);
+        let mut metric = Metric::from_label(vec![pair]);
+        metric.set_gauge(gauge);
+        metric
+    });
+    family(name, help, MetricType::GAUGE, metrics.collect())
+}
+
 /// A histogram: `counts` has one entry per bound and one for what lies beyond, none of them cumulative.
 pub fn histogram(name: &str, help: &str, bounds: &[f64], counts: &[u64], sum: f64) -> MetricFamily {
     let mut total = 0;

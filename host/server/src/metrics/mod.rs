@@ -8,11 +8,12 @@ mod families;
 mod log_lines;
 mod node;
 mod page;
+mod plugins;
 mod voice;
 
 use std::time::Duration;
 
-use lavalink_plugins::{CallOutcome, CallReport};
+use lavalink_plugins::{CallOutcome, CallReport, Exchange, GuardReport};
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 
 pub use log_lines::LogLines;
@@ -25,12 +26,17 @@ const REST_BUCKETS: [f64; 10] = [0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0
 /// Buckets for look-ups by sources, seconds.
 const LOAD_BUCKETS: [f64; 9] = [0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0];
 
+/// Buckets for calls of plugins, seconds.
+const CALL_BUCKETS: [f64; 10] = [0.0001, 0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 5.0, 15.0];
+
 /// The instruments. Writing to one takes a hash look-up and an atomic.
 pub struct Metrics {
     registry: Registry,
     rest: HistogramVec,
     loads: HistogramVec,
     calls: IntCounterVec,
+    call_times: HistogramVec,
+    exchanges: IntCounterVec,
 }
 
 impl Metrics {
@@ -63,6 +69,23 @@ impl Metrics {
             ),
             &["plugin", "call", "outcome"],
         )?;
+        let call_times = HistogramVec::new(
+            HistogramOpts::new(
+                "lavalink_plugin_call_duration_seconds",
+                "Time calls of plugins took, waiting for a free place included.",
+            )
+            .buckets(CALL_BUCKETS.to_vec()),
+            &["plugin", "call"],
+        )?;
+        let exchanges = IntCounterVec::new(
+            Opts::new(
+                "lavalink_plugin_exchanges_total",
+                "New versions of plugins by what became of them.",
+            ),
+            &["plugin", "result"],
+        )?;
+        registry.register(Box::new(call_times.clone()))?;
+        registry.register(Box::new(exchanges.clone()))?;
         registry.register(Box::new(rest.clone()))?;
         registry.register(Box::new(loads.clone()))?;
         registry.register(Box::new(calls.clone()))?;
@@ -74,6 +97,8 @@ impl Metrics {
             rest,
             loads,
             calls,
+            call_times,
+            exchanges,
         })
     }
 
@@ -91,16 +116,24 @@ impl Metrics {
             .observe(elapsed.as_secs_f64());
     }
 
-    /// A plugin was called.
-    pub fn called(&self, report: &CallReport<'_>) {
-        let outcome = match report.outcome {
-            CallOutcome::Fault => "fault",
-            CallOutcome::Failed => "failed",
-            _ => "ok",
-        };
+    /// A plugin was called, or would have been.
+    pub fn ended(&self, report: &GuardReport<'_>) {
         self.calls
-            .with_label_values(&[report.plugin, report.call, outcome])
+            .with_label_values(&[report.plugin, report.call, report.ending.as_str()])
             .inc();
+        self.call_times
+            .with_label_values(&[report.plugin, report.call])
+            .observe(report.elapsed.as_secs_f64());
+    }
+
+    /// A new version of a plugin came, and this became of it.
+    pub fn exchanged(&self, plugin: &str, exchange: Exchange) {
+        let result = exchange.as_str();
+        self.exchanges.with_label_values(&[plugin, result]).inc();
+    }
+
+    /// A source was asked.
+    pub fn called(&self, report: &CallReport<'_>) {
         let outcome = match report.outcome {
             CallOutcome::Track => "track",
             CallOutcome::Playlist => "playlist",
@@ -138,6 +171,8 @@ fn three_digits(status: u16, digits: &mut [u8; 3]) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use lavalink_plugins::CallEnding;
+
     use super::*;
 
     #[test]
@@ -173,17 +208,29 @@ mod tests {
         metrics.called(&report("load", CallOutcome::NotMine));
         metrics.called(&report("load", CallOutcome::Track));
         metrics.called(&report("open", CallOutcome::Fault));
+        let guarded = |call, ending| GuardReport {
+            plugin: "p",
+            call,
+            ending,
+            elapsed: Duration::from_millis(3),
+        };
+        metrics.ended(&guarded("load", CallEnding::Ok));
+        metrics.ended(&guarded("load", CallEnding::Ok));
+        metrics.ended(&guarded("open", CallEnding::Overdue));
+        metrics.exchanged("p", Exchange::RolledBack);
         let text = prometheus::TextEncoder::new()
             .encode_to_string(&metrics.registry.gather())
             .expect("valid families");
         for line in [
             r#"lavalink_plugin_calls_total{call="load",outcome="ok",plugin="p"} 2"#,
-            r#"lavalink_plugin_calls_total{call="open",outcome="fault",plugin="p"} 1"#,
+            r#"lavalink_plugin_calls_total{call="open",outcome="overdue",plugin="p"} 1"#,
+            r#"lavalink_plugin_call_duration_seconds_bucket{call="load",plugin="p",le="0.005"} 2"#,
+            r#"lavalink_plugin_exchanges_total{plugin="p",result="rolled-back"} 1"#,
             r#"lavalink_source_load_duration_seconds_count{outcome="track",source="s"} 1"#,
         ] {
             assert!(text.contains(line), "{line} in {text}");
         }
-        assert_eq!(text.matches("load_duration_seconds_count").count(), 1);
+        assert_eq!(text.matches("source_load_duration_seconds_count").count(), 1);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use lavalink_net::Outcome;
 use prometheus::proto::MetricFamily;
 
 use super::families::{Label, counters, counters_by, gauge, gauges, histogram};
-use super::{log_lines, voice};
+use super::{log_lines, plugins, voice};
 use crate::node::Node;
 use crate::player::VoicePhase;
 use crate::stats;
@@ -28,6 +28,7 @@ pub fn collect(node: &Node, families: &mut Vec<MetricFamily>) {
             dropped,
         ));
     }
+    plugins::collect(node, families);
     voice::collect(node.services.started_voice(), families);
 }
 

@@ -3,10 +3,12 @@
 //! Every method runs on a thread of the blocking pool, inside a plugin's call, and ends by that call's deadline.
 
 mod cache;
+mod log;
 mod reach;
 mod recorded;
 mod response;
 mod store;
+mod tend;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,12 +19,14 @@ use lavalink_net::{NetError, ReaderConfig, Request};
 use lavalink_plugin_api::{
     Failure, Hint, Host, HttpRequest, HttpResponse, Level, Loaded, Media, Probe, SessionRef,
 };
-use lavalink_plugins::{CallReport, HostFactory};
+use lavalink_plugins::{CallReport, Exchange, GuardReport, HostFactory};
 use parking_lot::Mutex;
 use rand::Rng;
 use tokio::runtime::Handle;
 
+pub use self::log::PluginLogs;
 pub use self::reach::Reach;
+pub use self::tend::tend;
 
 use self::cache::Cache;
 use self::recorded::Recorded;
@@ -105,6 +109,14 @@ impl HostFactory for NodeHosts {
     fn called(&self, report: &CallReport<'_>) {
         self.metrics.called(report);
     }
+
+    fn ended(&self, report: &GuardReport<'_>) {
+        self.metrics.ended(report);
+    }
+
+    fn exchanged(&self, plugin: &str, exchange: Exchange) {
+        self.metrics.exchanged(plugin, exchange);
+    }
 }
 
 /// The time frame of one call.
@@ -179,14 +191,7 @@ impl CallHost {
 
 impl Host for CallHost {
     fn log(&self, level: Level, message: &str) {
-        let plugin = self.plugin.as_str();
-        match level {
-            Level::Error => tracing::error!(target: "plugin", "{plugin}: {message}"),
-            Level::Warn => tracing::warn!(target: "plugin", "{plugin}: {message}"),
-            Level::Info => tracing::info!(target: "plugin", "{plugin}: {message}"),
-            Level::Debug => tracing::debug!(target: "plugin", "{plugin}: {message}"),
-            Level::Trace => tracing::trace!(target: "plugin", "{plugin}: {message}"),
-        }
+        PluginLogs::of_process().of(&self.plugin).write(level, message);
     }
 
     fn config(&self) -> String {
@@ -208,13 +213,7 @@ impl Host for CallHost {
     }
 
     fn enabled(&self, level: Level) -> bool {
-        match level {
-            Level::Error => tracing::enabled!(target: "plugin", tracing::Level::ERROR),
-            Level::Warn => tracing::enabled!(target: "plugin", tracing::Level::WARN),
-            Level::Info => tracing::enabled!(target: "plugin", tracing::Level::INFO),
-            Level::Debug => tracing::enabled!(target: "plugin", tracing::Level::DEBUG),
-            Level::Trace => tracing::enabled!(target: "plugin", tracing::Level::TRACE),
-        }
+        PluginLogs::of_process().of(&self.plugin).is_wanted(level)
     }
 
     fn sleep(&self, time: Duration) -> Result<(), Failure> {

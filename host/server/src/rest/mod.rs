@@ -16,6 +16,7 @@ mod openapi;
 mod paths;
 mod players;
 mod plugin_routes;
+mod plugins;
 mod query;
 mod redaction;
 mod request_log;

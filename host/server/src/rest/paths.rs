@@ -55,7 +55,8 @@ pub fn player(params: &Variables, node: &Node) -> Result<(GuildId, PlayerHandle)
     Ok((guild_id, player))
 }
 
-fn variable<'a>(params: &'a Variables, name: &str) -> &'a str {
+/// A variable of the path; empty when the path has none of that name.
+pub fn variable<'a>(params: &'a Variables, name: &str) -> &'a str {
     params
         .0
         .iter()

@@ -253,6 +253,34 @@ pub const FREE_ALL: Operation = Operation {
         Answer::json(500, "No planner is configured.", "NoRoutePlanner"),
     ],
 };
+/// `POST /v4/plugins/{name}/reload`
+pub const RELOAD_PLUGIN: Operation = Operation {
+    id: "reloadPlugin",
+    tag: "node",
+    summary: "Loads a plugin's file again while the node runs. Not in Java Lavalink.",
+    parameters: &[
+        Parameter {
+            name: "name",
+            place: "path",
+            required: true,
+            kind: Kind::Text,
+            what: "The plugin, as `/v4/info` names it.",
+        },
+        TRACE,
+    ],
+    body: None,
+    answers: &[
+        Answer::json(
+            200,
+            "What the file holds is in use, on trial, or the same as before.",
+            "ReloadedPlugin",
+        ),
+        Answer::error(404, "No plugin of that name is loaded."),
+        Answer::error(409, "The plugin is native; it takes a restart of the node."),
+        Answer::error(422, "The file cannot be loaded; all stays as it was."),
+        Answer::error(503, "Another plugin is being loaded at the moment."),
+    ],
+};
 /// `GET /v4/websocket`
 pub const WEBSOCKET: Operation = Operation {
     id: "openSession",

@@ -1,0 +1,46 @@
+//! How plugins fare at the scrape.
+
+use lavalink_plugins::PluginStatus;
+use prometheus::proto::MetricFamily;
+
+use super::families::{counters_by, gauges_by};
+use crate::node::Node;
+use crate::plugin_host::PluginLogs;
+
+/// Adds the families of plugins.
+pub fn collect(node: &Node, families: &mut Vec<MetricFamily>) {
+    let statuses = node.services.plugins.statuses();
+    let by = |figure: fn(&PluginStatus) -> f64| {
+        statuses
+            .iter()
+            .map(|status| (status.info.name.clone(), figure(status)))
+            .collect()
+    };
+    families.push(gauges_by(
+        "lavalink_plugin_in_flight",
+        "Calls a plugin is in at the moment.",
+        "plugin",
+        by(|status| status.in_flight as f64),
+    ));
+    families.push(gauges_by(
+        "lavalink_plugin_suspended",
+        "1 while a plugin is not called because it failed repeatedly.",
+        "plugin",
+        by(|status| f64::from(u8::from(status.suspended.is_some()))),
+    ));
+    families.push(gauges_by(
+        "lavalink_plugin_on_trial",
+        "1 while a newer version of a plugin is on trial.",
+        "plugin",
+        by(|status| f64::from(u8::from(status.trial.is_some()))),
+    ));
+    let dropped = PluginLogs::of_process().dropped();
+    if !dropped.is_empty() {
+        families.push(counters_by(
+            "lavalink_plugin_log_lines_dropped_total",
+            "Log lines of plugins that were dropped because there were too many.",
+            "plugin",
+            dropped,
+        ));
+    }
+}
