@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use crate::admission::Form;
 use crate::error::{LoadError, LoadReport};
 
 /// A file that may be a plugin.
@@ -12,6 +13,8 @@ pub(crate) struct Candidate {
     pub(crate) path: PathBuf,
     /// The file, opened for reading.
     pub(crate) file: File,
+    /// Which loader it is for.
+    pub(crate) form: Form,
 }
 
 /// What a file name promises.
@@ -19,6 +22,7 @@ enum Kind {
     Library,
     JavaArchive,
     WebAssembly,
+    Precompiled,
 }
 
 impl Kind {
@@ -27,6 +31,7 @@ impl Kind {
             "so" | "dylib" | "dll" => Some(Self::Library),
             "jar" => Some(Self::JavaArchive),
             "wasm" => Some(Self::WebAssembly),
+            "cwasm" => Some(Self::Precompiled),
             _ => None,
         }
     }
@@ -95,13 +100,17 @@ fn examine(path: &Path) -> Result<Option<Candidate>, LoadError> {
     }
     match kind {
         Kind::JavaArchive => Err(LoadError::JavaArchive),
-        Kind::WebAssembly => Err(LoadError::WebAssembly),
-        Kind::Library => {
-            let path = path.canonicalize().map_err(LoadError::Unreadable)?;
-            let file = File::open(&path).map_err(LoadError::Unreadable)?;
-            Ok(Some(Candidate { path, file }))
-        }
+        Kind::Precompiled => Err(LoadError::Precompiled),
+        Kind::WebAssembly if !cfg!(feature = "wasm") => Err(LoadError::WebAssembly),
+        Kind::WebAssembly => opened(path, Form::Wasm),
+        Kind::Library => opened(path, Form::Native),
     }
+}
+
+fn opened(path: &Path, form: Form) -> Result<Option<Candidate>, LoadError> {
+    let path = path.canonicalize().map_err(LoadError::Unreadable)?;
+    let file = File::open(&path).map_err(LoadError::Unreadable)?;
+    Ok(Some(Candidate { path, file, form }))
 }
 
 #[cfg(test)]
@@ -117,6 +126,7 @@ mod tests {
             ("empty.so", ""),
             ("java.jar", "PK"),
             ("guest.wasm", "x"),
+            ("guest.cwasm", "x"),
             ("readme.txt", "x"),
             ("noextension", "x"),
         ] {
@@ -130,16 +140,28 @@ mod tests {
         let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
         assert_eq!(
             found.iter().map(|c| name(&c.path)).collect::<Vec<_>>(),
-            ["a.dylib", "b.so"]
+            if cfg!(feature = "wasm") {
+                &["a.dylib", "b.so", "guest.wasm"][..]
+            } else {
+                &["a.dylib", "b.so"]
+            }
         );
         let refused: Vec<_> = refused
             .iter()
             .map(|r| (name(&r.path), r.result.as_ref().unwrap_err().to_string()))
             .collect();
-        assert_eq!(refused.len(), 3);
-        assert!(refused[0].0 == "empty.so" && refused[0].1.contains("empty"));
-        assert!(refused[1].0 == "guest.wasm" && refused[1].1.contains("WebAssembly"));
-        assert!(refused[2].0 == "java.jar" && refused[2].1.contains("Java"));
+        for (file, reason) in [
+            ("empty.so", "empty"),
+            ("guest.cwasm", "compiled"),
+            ("java.jar", "Java"),
+        ] {
+            assert!(
+                refused
+                    .iter()
+                    .any(|(name, text)| name == file && text.contains(reason)),
+                "{file}: {refused:?}"
+            );
+        }
     }
 
     #[test]

@@ -39,6 +39,11 @@ pub enum LoadError {
         "this build of the node does not run WebAssembly plugins; install the native build of the plugin"
     )]
     WebAssembly,
+    /// A component compiled to machine code, which the node only runs when it made it itself.
+    #[error(
+        "this is a WebAssembly plugin compiled to machine code, which is never loaded; install the .wasm file"
+    )]
+    Precompiled,
     /// The manifest is absent or broken.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
@@ -50,6 +55,9 @@ pub enum LoadError {
         /// Why, and what can be done.
         reason: String,
     },
+    /// A WebAssembly component the node cannot run.
+    #[error(transparent)]
+    Component(#[from] ComponentError),
     /// No interface generation is spoken by both sides.
     #[error(
         "plugin {plugin} is built for interface generation {}, this node speaks generation {}; {}",
@@ -138,6 +146,90 @@ pub enum LoadError {
         /// The plugin that keeps it.
         first: String,
     },
+}
+
+/// Why a `.wasm` file is no plugin of this node.
+#[derive(Debug, thiserror::Error)]
+pub enum ComponentError {
+    /// More bytes than any plugin has.
+    #[error("the file is larger than {} MiB", .limit >> 20)]
+    TooLarge {
+        /// Most bytes read.
+        limit: u64,
+    },
+    /// Not WebAssembly, or cut off.
+    #[error("the file is no WebAssembly component, or a damaged one: {0}; fetch it again")]
+    Damaged(String),
+    /// A module that was not made a component.
+    #[error(
+        "the file is a WebAssembly module, not a component; run `lavalink-rust plugin build` on its project"
+    )]
+    CoreModule,
+    /// A component that is no plugin.
+    #[error(
+        "the component has no plugin manifest (custom section `lavalink-plugin`); it is no plugin of this node"
+    )]
+    NoManifest,
+    /// More than one manifest.
+    #[error("the component has more than one plugin manifest; build each plugin as a component of its own")]
+    ManyManifests,
+    /// The manifest is broken.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// It wants something that is not lent.
+    #[error(
+        "plugin {plugin} imports {import}, which this node does not lend; plugins get nothing but lavalink:plugin/host of \
+         version 1, so build it without WASI"
+    )]
+    Import {
+        /// Name in the manifest.
+        plugin: String,
+        /// What it imports.
+        import: String,
+    },
+    /// It offers nothing.
+    #[error(
+        "plugin {plugin} exports no interface of generation {generation}; rebuild it with export_source!"
+    )]
+    NoInterface {
+        /// Name in the manifest.
+        plugin: String,
+        /// The generation looked for.
+        generation: u32,
+    },
+    /// An interface does not look as it should.
+    #[error(
+        "the interfaces of plugin {plugin} differ from this node's: {difference}; rebuild it against this node's plugin-api/wit"
+    )]
+    Shape {
+        /// Name in the manifest.
+        plugin: String,
+        /// What differs first.
+        difference: String,
+    },
+    /// The compiler refused it.
+    #[error("plugin {plugin} cannot be compiled: {reason}")]
+    Compile {
+        /// Name in the manifest.
+        plugin: String,
+        /// What the compiler says.
+        reason: String,
+    },
+    /// The compiler takes too long.
+    #[error(
+        "plugin {plugin} was not compiled within {} s; that goes on in the background and is kept where lavalink.pluginsDataDir \
+         can be written, so restart the node later",
+        .limit.as_secs()
+    )]
+    CompileDeadline {
+        /// Name in the manifest.
+        plugin: String,
+        /// The limit it passed.
+        limit: Duration,
+    },
+    /// The system lacks what the sandbox needs.
+    #[error("the WebAssembly engine cannot be started on this system: {0}")]
+    Engine(String),
 }
 
 fn list(generations: &[u32]) -> String {

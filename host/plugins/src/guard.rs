@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::breaker::{Breaker, BreakerPolicy, Change, Sign, Ticket};
 use crate::call::{CallEnding, GuardReport};
 use crate::plugins::HostFactory;
+use crate::scope::CallScope;
 use crate::trial::TrialPolicy;
 
 /// Bounds on what plugins may take.
@@ -287,9 +288,12 @@ impl Guard {
             Err(failure) => return (Err(failure), CallEnding::Busy),
         };
         *number = Some(turn.number);
+        let scope = CallScope::until(deadline);
+        // Whoever waits for this future may stop doing so at any time; what runs in a sandbox is then stopped too.
+        let _abandon = scope.abandon_on_drop();
         let mut call = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            work()
+            scope.run(work)
         });
         match tokio::time::timeout_at(deadline.into(), &mut call).await {
             Ok(Ok(Ok(answer))) => (Ok(answer), CallEnding::Ok),
@@ -405,10 +409,19 @@ impl std::fmt::Debug for Guard {
     }
 }
 
+/// Ends of the messages of plugins that broke: a library that panicked, a component that was stopped.
+const CRASHES: [&str; 5] = [
+    " panicked.",
+    " crashed.",
+    " ran out of memory.",
+    " did not answer in time.",
+    " gave an answer that cannot be read.",
+];
+
 /// Whether a fault is not the plugin's own word but what its wrapper made of a panic. A fault the plugin reports itself
 /// is an answer: the site it asks may have changed, and what does not depend on that goes on working.
 fn is_crash(failure: &Failure) -> bool {
-    failure.severity == Severity::Fault && failure.message.ends_with(" panicked.")
+    failure.severity == Severity::Fault && CRASHES.iter().any(|ending| failure.message.ends_with(ending))
 }
 
 #[cfg(test)]

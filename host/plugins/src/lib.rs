@@ -20,6 +20,7 @@ mod extensions;
 mod filters;
 mod finders;
 mod guard;
+mod loaders;
 mod manifest;
 mod native;
 mod parts;
@@ -27,13 +28,16 @@ mod plugins;
 mod registry;
 mod resolution;
 mod routes;
+mod scope;
 mod table;
 mod trial;
+#[cfg(feature = "wasm")]
+mod wasm;
 
 pub use admission::{Admission, AdmitAll, Applicant, BadSha256, DEFAULT_MEMORY_MIB, Form, Grants, Sha256};
 pub use breaker::BreakerPolicy;
 pub use call::{CallEnding, CallOutcome, CallReport, GuardReport};
-pub use error::{LoadError, LoadReport};
+pub use error::{ComponentError, LoadError, LoadReport};
 pub use events::{EventBus, Topic};
 pub use extensions::Extensions;
 pub use filters::{ActiveFilter, FilterLine};

@@ -36,7 +36,7 @@ pub(crate) fn load(
     limit: Duration,
     admission: &dyn Admission,
 ) -> Result<Loaded, LoadError> {
-    let Candidate { path, file } = candidate;
+    let Candidate { path, file, .. } = candidate;
     let manifest = Manifest::read(&file)?;
     let generation = agree(&manifest)?;
     let form = Form::Native;
@@ -75,7 +75,7 @@ pub(crate) fn load(
 
 /// Runs `work` on a thread of its own, because initialisers of a library, its constructor and its description may never
 /// return. `None` when it did not come to an end in time; the thread is left alone then.
-fn within<T: Send + 'static>(
+pub(crate) fn within<T: Send + 'static>(
     limit: Duration,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> std::io::Result<Option<T>> {

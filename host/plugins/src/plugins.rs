@@ -19,7 +19,7 @@ use crate::error::{LoadError, LoadReport};
 use crate::events::{EventBus, EventQueue};
 use crate::extensions;
 use crate::guard::{Guard, GuardLimits};
-use crate::native;
+use crate::loaders::Loaders;
 use crate::parts::Part;
 use crate::registry::Registered;
 use crate::resolution::{Item, Resolution};
@@ -66,6 +66,9 @@ pub struct LoadOptions {
     pub limits: GuardLimits,
     /// Decides what is loaded and what it may do.
     pub admission: Arc<dyn Admission>,
+    /// Directory of the node's own for compiled WebAssembly plugins; it must not be writable by anyone else. Without it they
+    /// are compiled at each start.
+    pub cache_dir: Option<PathBuf>,
 }
 
 /// A loaded plugin.
@@ -136,12 +139,14 @@ impl Plugins {
             source_enabled,
             limits,
             admission,
+            cache_dir,
         } = options;
+        let loaders = Loaders::new(cache_dir, limits, admission, factory.clone());
         let plugins = Self {
             table: Arc::default(),
             change: Mutex::default(),
             reloading: Mutex::default(),
-            loader: Box::new(move |candidate| native::load(candidate, limits.start, &*admission)),
+            loader: Box::new(move |candidate| loaders.load(candidate)),
             trial: limits.trial,
             source_enabled,
             limits,

@@ -16,6 +16,7 @@ fn load(files: &[(&str, Vec<u8>)], limits: GuardLimits) -> (Plugins, Vec<LoadRep
         source_enabled: Box::new(|_| true),
         limits,
         admission: Arc::new(AdmitAll),
+        cache_dir: None,
     };
     Plugins::load(options, Arc::new(Desk))
 }
@@ -105,6 +106,7 @@ fn a_source_that_is_switched_off_is_not_offered() {
         source_enabled: Box::new(|name| name != "slow"),
         limits: GuardLimits::default(),
         admission: Arc::new(AdmitAll),
+        cache_dir: None,
     };
     let (plugins, reports) = Plugins::load(options, Arc::new(Desk));
     assert_eq!(plugins.source_names(), Vec::<String>::new());

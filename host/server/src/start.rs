@@ -32,6 +32,9 @@ use crate::tls;
 /// Longest time from the signal to stop until the process ends.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(5);
 
+/// Folder of compiled components in the plugins' data directory; no plugin can have this name.
+const COMPILED_DIR: &str = "~compiled";
+
 /// Fewer open files than this deserve a warning.
 const FEW_FILES: u64 = 4096;
 
@@ -251,6 +254,7 @@ fn load_plugins(
             ..GuardLimits::default()
         },
         admission: Arc::new(AdmitAll),
+        cache_dir: Some(config.plugins_data_dir.join(COMPILED_DIR)),
     };
     let (plugins, reports) = Plugins::load(options, Arc::new(hosts));
     for LoadReport { path, result } in &reports {

@@ -1,0 +1,57 @@
+//! The loaders of all forms of plugins.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::admission::{Admission, Form};
+use crate::discovery::Candidate;
+use crate::error::LoadError;
+use crate::extensions::Loaded;
+use crate::native;
+#[cfg(feature = "wasm")]
+use crate::wasm::Components;
+use crate::{GuardLimits, HostFactory};
+
+/// Turns files into plugins, whatever their form.
+pub(crate) struct Loaders {
+    limits: GuardLimits,
+    admission: Arc<dyn Admission>,
+    #[cfg(feature = "wasm")]
+    components: Components,
+}
+
+impl Loaders {
+    /// Loaders whose plugins get their hosts from `factory`; compiled components are kept in `cache_dir`; `admission`
+    /// decides about each.
+    pub(crate) fn new(
+        cache_dir: Option<PathBuf>,
+        limits: GuardLimits,
+        admission: Arc<dyn Admission>,
+        factory: Arc<dyn HostFactory>,
+    ) -> Self {
+        #[cfg(not(feature = "wasm"))]
+        let _only_components_need_them = (cache_dir, factory);
+        Self {
+            limits,
+            admission,
+            #[cfg(feature = "wasm")]
+            components: Components::new(cache_dir, limits, factory),
+        }
+    }
+
+    /// Checks and starts one plugin. Blocks.
+    ///
+    /// # Errors
+    /// Why the file is no plugin of this node.
+    pub(crate) fn load(&self, candidate: Candidate) -> Result<Loaded, LoadError> {
+        match candidate.form {
+            Form::Native => native::load(candidate, self.limits.start, &*self.admission),
+            #[cfg(feature = "wasm")]
+            Form::Wasm => self.components.load(candidate, &*self.admission),
+            #[cfg(not(feature = "wasm"))]
+            Form::Wasm => Err(LoadError::WebAssembly),
+            // Those have no files.
+            Form::BuiltIn => Err(LoadError::Empty),
+        }
+    }
+}
