@@ -1,5 +1,8 @@
 //! The short queue between a pipeline and the pacer: single producer, single consumer, no locks, no allocation.
 //!
+//! Two rings, one of frames and one of their bytes, so that a frame moves as many bytes as it has. The bytes of a frame are
+//! there before the frame is.
+//!
 //! Frames carry the generation (seek number) they were made for. The consumer skips frames below the *floor*; a seek
 //! raises the floor at once, or, with ghosting, when the first frame from the new place is there.
 
@@ -58,7 +61,6 @@ struct Frame {
     position: Duration,
     made_at: Instant,
     len: u16,
-    data: [u8; MAX_PACKET],
 }
 
 /// Progress of seeks and the end of the track, shared by pipeline handle, worker and consumer.
@@ -153,6 +155,7 @@ impl Timeline {
 /// The worker's end of the queue.
 pub(crate) struct FrameProducer {
     ring: Producer<Frame>,
+    bytes: Producer<u8>,
     timeline: Arc<Timeline>,
     target: usize,
     generation: u64,
@@ -162,6 +165,7 @@ pub(crate) struct FrameProducer {
 /// The pacer's end of the queue. All calls are wait-free and do not allocate.
 pub struct FrameConsumer {
     ring: Consumer<Frame>,
+    bytes: Consumer<u8>,
     timeline: Arc<Timeline>,
 }
 
@@ -170,8 +174,10 @@ pub(crate) fn frame_queue(target: usize, timeline: &Arc<Timeline>) -> (FrameProd
     let target = target.max(1);
     // Twice the depth: after a seek the new frames fit behind the old ones that are still being played.
     let (producer, consumer) = RingBuffer::new(target * 2);
+    let (bytes_in, bytes_out) = RingBuffer::new(target * 2 * MAX_PACKET);
     let producer = FrameProducer {
         ring: producer,
+        bytes: bytes_in,
         timeline: Arc::clone(timeline),
         target,
         generation: 0,
@@ -181,6 +187,7 @@ pub(crate) fn frame_queue(target: usize, timeline: &Arc<Timeline>) -> (FrameProd
         producer,
         FrameConsumer {
             ring: consumer,
+            bytes: bytes_out,
             timeline: Arc::clone(timeline),
         },
     )
@@ -213,14 +220,16 @@ impl FrameProducer {
         else {
             return false;
         };
-        let mut frame = Frame {
+        // A frame that has room always finds room for its bytes: they are taken out before it is.
+        if self.ring.is_full() || self.bytes.push_entire_slice(packet).is_err() {
+            return false;
+        }
+        let frame = Frame {
             generation: self.generation,
             position,
             made_at: Instant::now(),
             len,
-            data: [0; MAX_PACKET],
         };
-        frame.data[..packet.len()].copy_from_slice(packet);
         if self.ring.push(frame).is_err() {
             return false;
         }
@@ -250,17 +259,18 @@ impl FrameConsumer {
         let floor = self.timeline.floor.load(Ordering::Acquire);
         while let Ok(chunk) = self.ring.read_chunk(1) {
             let taken = match chunk.as_slices().0.first() {
-                Some(frame) if frame.generation >= floor => {
+                Some(frame) => {
                     let len = usize::from(frame.len).min(MAX_PACKET);
-                    packet[..len].copy_from_slice(&frame.data[..len]);
-                    Some(Popped::Frame {
+                    // Taken out even when it is stale. Cannot fail: the bytes came before the frame.
+                    let is_whole = self.bytes.pop_entire_slice(&mut packet[..len]).is_ok();
+                    (is_whole && frame.generation >= floor).then_some(Popped::Frame {
                         len,
                         position: frame.position,
                         made_at: frame.made_at,
                         queued: 0,
                     })
                 }
-                _ => None,
+                None => None,
             };
             chunk.commit_all();
             self.wake_worker();
@@ -351,6 +361,30 @@ mod tests {
             !producer.push(Duration::ZERO, &[0; MAX_PACKET + 1]),
             "an oversized packet is refused"
         );
+    }
+
+    #[test]
+    fn bytes_stay_with_their_frames() {
+        let (timeline, mut producer, mut consumer) = queue(2);
+        let mut packet = [0; MAX_PACKET];
+        for round in 0..198_usize {
+            let len = 1 + round * 977 % MAX_PACKET;
+            assert!(producer.push(Duration::ZERO, &vec![round as u8; len]));
+            if round % 7 == 3 {
+                // Stale: its bytes have to go with it.
+                producer.start_generation(timeline.begin_seek(true));
+                continue;
+            }
+            let Popped::Frame { len: popped, .. } = consumer.pop(&mut packet) else {
+                panic!("no frame in round {round}")
+            };
+            assert_eq!(popped, len);
+            assert!(packet[..len].iter().all(|byte| *byte == round as u8));
+        }
+        for _ in 0..4 {
+            assert!(producer.push(Duration::ZERO, &[1; MAX_PACKET]), "the largest fit");
+        }
+        assert!(!producer.push(Duration::ZERO, &[1]));
     }
 
     #[test]
