@@ -10,6 +10,7 @@
 //! moment it began in, so a plugin can be exchanged while others are being asked, and goes when its last user is gone.
 
 mod admission;
+mod bounds;
 mod breaker;
 mod call;
 mod checked_tails;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use lavalink_plugin_api::{Details, Failure, Loaded, Media, Severity, Track};
 
 use super::{Plugins, Tail};
+use crate::bounds::bounded;
 use crate::breaker::Sign;
 use crate::call::{CallOutcome, CallReport};
 use crate::registry::{Registered, Rival, Version};
@@ -178,14 +179,16 @@ impl Plugins {
     ) -> Result<Loaded, Failure> {
         let Version { source, guard, .. } = version.clone();
         let host = self.factory.host_for(guard.plugin(), deadline);
-        let identifier = identifier.to_owned();
+        let (identifier, plugin) = (identifier.to_owned(), guard.plugin().to_owned());
         let begun = Instant::now();
         let judge = |answer: &Loaded| match answer {
             Loaded::NotMine => Sign::Neutral,
             _ => Sign::Good,
         };
         let answer = guard
-            .call_judged("load", deadline, judge, move || source.load(&*host, &identifier))
+            .call_judged("load", deadline, judge, move || {
+                bounded(&plugin, source.load(&*host, &identifier)?)
+            })
             .await;
         self.factory.called(&CallReport {
             plugin: guard.plugin(),

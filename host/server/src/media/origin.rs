@@ -18,6 +18,8 @@ pub struct StreamOrigin {
     /// `None` while a call is running, and for good once one ran into its deadline.
     stream: Option<Box<dyn ByteStream>>,
     total: Option<u64>,
+    /// Whether `total` has been asked for: a plugin may never answer even that, so it is asked where there is a deadline.
+    is_measured: bool,
     position: u64,
 }
 
@@ -25,13 +27,18 @@ impl StreamOrigin {
     /// An origin at the front of `stream`.
     pub fn new(stream: Box<dyn ByteStream>) -> Self {
         Self {
-            total: stream.length(),
+            total: None,
+            is_measured: false,
             stream: Some(stream),
             position: 0,
         }
     }
 
     async fn open_at(&mut self, offset: u64) -> Result<Opened, NetError> {
+        if !self.is_measured {
+            self.total = run(&mut self.stream, |stream| Ok(stream.length())).await?;
+            self.is_measured = true;
+        }
         if offset != self.position {
             if self.total.is_none() {
                 return Err(origin_error("this stream cannot jump", false));
