@@ -42,7 +42,7 @@ impl Node {
         place_plugins(binary, directory)?;
         let config = format!(
             "server:\n  port: {port}\n  address: 127.0.0.1\nlavalink:\n  pluginsDir: ./plugins\n  server:\n    \
-             password: {PASSWORD}\n    sources:\n      local: true\nlogging:\n  request:\n    enabled: false\n"
+             password: {PASSWORD}\n    egress:\n      allow-private: true\n    sources:\n      local: true\nlogging:\n  request:\n    enabled: false\n"
         );
         fs::write(directory.join("application.yml"), config)
             .context("the configuration cannot be written")?;
@@ -50,6 +50,7 @@ impl Node {
         let output = fs::File::create(&log).context("the log cannot be made")?;
         let client = HttpClient::new(NetConfig {
             read_timeout: Duration::from_secs(20),
+            egress: std::sync::Arc::new(lavalink_net::EgressGuard::allowing_private()),
             ..NetConfig::default()
         })?;
         let started = Instant::now();

@@ -6,12 +6,14 @@ use std::time::Duration;
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Proxy};
 
+use crate::egress::{EgressGuard, GuardedNames, LookUp, SystemNames};
 use crate::outcomes::Outcomes;
+use crate::redirect;
 use crate::request::{Request, Route, host_of};
 use crate::response::Response;
 use crate::route::RoutePlanner;
 use crate::routed::RoutedClient;
-use crate::{NetError, Stage, tls};
+use crate::{HostList, NetError, Stage, tls};
 
 /// Most hops followed when a request asks for it.
 pub const MAX_REDIRECTS: usize = 5;
@@ -36,6 +38,10 @@ pub struct NetConfig {
     pub proxy: Option<ProxyConfig>,
     /// Routes the requests that ask for it.
     pub route_planner: Option<Arc<RoutePlanner>>,
+    /// Which addresses may be connected to.
+    pub egress: Arc<EgressGuard>,
+    /// Where addresses of names come from.
+    pub names: Arc<dyn LookUp>,
     /// Counts how requests end.
     pub outcomes: Arc<Outcomes>,
     /// `User-Agent` of requests that set none themselves.
@@ -43,13 +49,15 @@ pub struct NetConfig {
 }
 
 impl Default for NetConfig {
-    /// 3 s each, as Lavalink's `timeouts` default to; no proxy.
+    /// 3 s each, as Lavalink's `timeouts` default to; no proxy, and nothing but public addresses.
     fn default() -> Self {
         Self {
             connect_timeout: Duration::from_secs(3),
             read_timeout: Duration::from_secs(3),
             proxy: None,
             route_planner: None,
+            egress: Arc::default(),
+            names: Arc::new(SystemNames),
             outcomes: Arc::default(),
             user_agent: concat!("lavalink-rust/", env!("CARGO_PKG_VERSION")).to_owned(),
         }
@@ -112,8 +120,8 @@ impl std::fmt::Debug for ProxyConfig {
 /// A pool of connections with the node's settings. Clones share it.
 #[derive(Debug, Clone)]
 pub struct HttpClient {
-    following: Client,
     direct: Client,
+    egress: Arc<EgressGuard>,
     routed: Option<RoutedClient>,
     outcomes: Arc<Outcomes>,
     connect_timeout: Duration,
@@ -126,14 +134,6 @@ impl HttpClient {
     /// # Errors
     /// [`NetError::Setup`] when proxy or user agent cannot be used.
     pub fn new(config: NetConfig) -> Result<Self, NetError> {
-        let build = |redirects: Policy| {
-            builder(&config)?
-                .redirect(redirects)
-                .build()
-                .map_err(|error| NetError::Setup {
-                    reason: error.without_url().to_string(),
-                })
-        };
         let routed = match &config.route_planner {
             Some(planner) => Some(RoutedClient::new(&config, Arc::clone(planner))?),
             None => None,
@@ -141,8 +141,10 @@ impl HttpClient {
         Ok(Self {
             routed,
             outcomes: Arc::clone(&config.outcomes),
-            following: build(Policy::limited(MAX_REDIRECTS))?,
-            direct: build(Policy::none())?,
+            egress: Arc::clone(&config.egress),
+            direct: builder(&config)?.build().map_err(|error| NetError::Setup {
+                reason: error.without_url().to_string(),
+            })?,
             connect_timeout: config.connect_timeout,
             read_timeout: config.read_timeout,
         })
@@ -163,33 +165,63 @@ impl HttpClient {
         if let (Some(routed), Route::Planned | Route::PlannedSearch) = (&self.routed, request.route) {
             let follows = request.follow_redirects;
             let is_search = request.route == Route::PlannedSearch;
+            let hosts = request.hosts.clone();
             let request = request.build(&self.direct)?;
-            let answer = routed.execute(request, follows, is_search).await?;
+            let answer = routed
+                .execute(request, hosts.as_deref(), follows, is_search)
+                .await?;
             return Response::new(answer, max_bytes, self.read_timeout).await;
         }
-        let client = if request.follow_redirects {
-            &self.following
-        } else {
-            &self.direct
-        };
         // Each hop may need both; three slow hops are patience enough.
         let hops = if request.follow_redirects { 3 } else { 1 };
         let deadline = (self.connect_timeout + self.read_timeout) * hops;
-        let request = request.build(client)?;
+        let (follows, hosts) = (request.follow_redirects, request.hosts.clone());
+        let request = request.build(&self.direct)?;
         let host = host_of(request.url());
-        let answer = tokio::time::timeout(deadline, client.execute(request)).await;
-        let answer = match answer {
-            Ok(answer) => answer
-                .map_err(|error| NetError::from_client(&host, Stage::Head, self.waited(&error), &error))?,
-            Err(_) => {
-                return Err(NetError::Timeout {
-                    host,
-                    stage: Stage::Head,
-                    after: deadline,
+        let answer = tokio::time::timeout(deadline, self.hop(request, follows, hosts.as_deref()))
+            .await
+            .unwrap_or(Err(NetError::Timeout {
+                host,
+                stage: Stage::Head,
+                after: deadline,
+            }))?;
+        Response::new(answer, max_bytes, self.read_timeout).await
+    }
+
+    /// From hop to hop until an answer is no redirect, each held against the rules.
+    async fn hop(
+        &self,
+        mut request: reqwest::Request,
+        follows: bool,
+        hosts: Option<&HostList>,
+    ) -> Result<reqwest::Response, NetError> {
+        let first = host_of(request.url());
+        let mut hops = 0;
+        loop {
+            let host = host_of(request.url());
+            self.egress
+                .check_url(request.url(), hosts)
+                .map_err(|refusal| NetError::Refused {
+                    host: host.clone(),
+                    refusal,
+                })?;
+            let origin = follows.then(|| request.try_clone()).flatten();
+            let answer =
+                self.direct.execute(request).await.map_err(|error| {
+                    NetError::from_client(&host, Stage::Head, self.waited(&error), &error)
+                })?;
+            let Some(next) = origin.and_then(|origin| redirect::next(&origin, &answer)) else {
+                return Ok(answer);
+            };
+            if hops == MAX_REDIRECTS {
+                return Err(NetError::Redirects {
+                    host: first,
+                    limit: MAX_REDIRECTS,
                 });
             }
-        };
-        Response::new(answer, max_bytes, self.read_timeout).await
+            hops += 1;
+            request = next?;
+        }
     }
 
     /// The deadline a timed-out request ran into.
@@ -207,6 +239,7 @@ fn builder(config: &NetConfig) -> Result<ClientBuilder, NetError> {
         .tls_backend_preconfigured(tls::client_config()?)
         .user_agent(&config.user_agent)
         .connect_timeout(config.connect_timeout)
+        .redirect(Policy::none())
         .pool_max_idle_per_host(MAX_IDLE_PER_HOST)
         .pool_idle_timeout(IDLE_TIMEOUT)
         .http1_max_headers(MAX_HEADER_FIELDS)
@@ -217,8 +250,12 @@ fn builder(config: &NetConfig) -> Result<ClientBuilder, NetError> {
         .tcp_nodelay(true)
         .no_proxy();
     Ok(match &config.proxy {
+        // The only name looked up here is the proxy's, which the operator chose.
         Some(proxy) => builder.proxy(proxy.build()?),
-        None => builder,
+        None => builder.dns_resolver(Arc::new(GuardedNames {
+            names: Arc::clone(&config.names),
+            guard: Arc::clone(&config.egress),
+        })),
     })
 }
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use crate::Refusal;
 use crate::route::NoRoute;
 
 /// What was waited for when a deadline passed.
@@ -61,6 +62,14 @@ pub enum NetError {
         host: String,
         /// The system's or TLS's reason.
         reason: String,
+    },
+    /// The node's rules do not let it go there.
+    #[error("connecting to {host} is not allowed: {refusal}")]
+    Refused {
+        /// Host that was asked for.
+        host: String,
+        /// The rule.
+        refusal: Refusal,
     },
     /// A deadline passed.
     #[error("{host} did not answer within {} ms while {stage}", after.as_millis())]
@@ -167,6 +176,7 @@ impl NetError {
             | Self::Redirects { .. }
             | Self::TooLarge { .. }
             | Self::NoRoute { .. }
+            | Self::Refused { .. }
             | Self::RateLimited
             | Self::NotSeekable { .. }
             | Self::Exhausted { .. } => false,
@@ -180,6 +190,7 @@ impl NetError {
             Self::Interrupted { .. } => io::ErrorKind::ConnectionReset,
             Self::Connect { .. } | Self::NoRoute { .. } => io::ErrorKind::NotConnected,
             Self::NotSeekable { .. } => io::ErrorKind::Unsupported,
+            Self::Refused { .. } => io::ErrorKind::PermissionDenied,
             Self::Url { .. } | Self::Request { .. } => io::ErrorKind::InvalidInput,
             Self::Protocol { .. } | Self::TooLarge { .. } | Self::Redirects { .. } => {
                 io::ErrorKind::InvalidData
@@ -194,6 +205,10 @@ impl NetError {
     /// Sorts a client error into ours. `waited` is the deadline that applied.
     pub(crate) fn from_client(host: &str, stage: Stage, waited: Duration, error: &reqwest::Error) -> Self {
         let host = host.to_owned();
+        if let Some(refusal) = Refusal::find(error) {
+            let refusal = refusal.clone();
+            return Self::Refused { host, refusal };
+        }
         let reason = innermost(error);
         if error.is_timeout() {
             let stage = if error.is_connect() { Stage::Connect } else { stage };
@@ -201,12 +216,6 @@ impl NetError {
                 host,
                 stage,
                 after: waited,
-            };
-        }
-        if error.is_redirect() {
-            return Self::Redirects {
-                host,
-                limit: crate::client::MAX_REDIRECTS,
             };
         }
         if error.is_connect() {

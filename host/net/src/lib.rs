@@ -5,6 +5,7 @@
 //! wait, and a [`BlockingReader`] is the same for a consumer that may.
 
 mod client;
+mod egress;
 mod error;
 mod hls;
 mod http_origin;
@@ -13,6 +14,7 @@ mod origin;
 mod outcomes;
 mod pieces;
 mod reader;
+mod redirect;
 mod request;
 mod response;
 mod route;
@@ -21,6 +23,10 @@ mod stream_title;
 mod tls;
 
 pub use client::{HttpClient, MAX_REDIRECTS, NetConfig, ProxyConfig};
+pub use egress::{
+    AddressClass, BadHostPattern, BadNetwork, BadPorts, EgressGuard, EgressRules, HostList, LookUp,
+    PortRange, Refusal, SystemNames, parse_network,
+};
 pub use error::{NetError, Stage};
 pub use hls::{HlsDescription, HlsOrigin, describe_hls};
 pub use http_origin::HttpOrigin;

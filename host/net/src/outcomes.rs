@@ -21,13 +21,15 @@ pub enum Outcome {
     Timeout,
     /// No connection.
     Connect,
+    /// The egress guard did not let it go.
+    Refused,
     /// Any other failure.
     Failed,
 }
 
 impl Outcome {
     /// All of them, in order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Success,
         Self::Redirect,
         Self::ClientError,
@@ -35,6 +37,7 @@ impl Outcome {
         Self::ServerError,
         Self::Timeout,
         Self::Connect,
+        Self::Refused,
         Self::Failed,
     ];
 
@@ -49,6 +52,7 @@ impl Outcome {
             },
             Err(NetError::Timeout { .. }) => Self::Timeout,
             Err(NetError::Connect { .. } | NetError::NoRoute { .. }) => Self::Connect,
+            Err(NetError::Refused { .. }) => Self::Refused,
             Err(NetError::RateLimited) => Self::RateLimited,
             Err(_) => Self::Failed,
         }

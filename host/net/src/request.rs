@@ -3,7 +3,9 @@
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RANGE};
 use reqwest::{Client, Method, Url};
 
-use crate::NetError;
+use std::sync::Arc;
+
+use crate::{HostList, NetError};
 
 /// Longest URL sent, in bytes. Servers refuse far shorter ones; this bounds what a plugin can make us copy.
 pub const MAX_URL_BYTES: usize = 16 * 1024;
@@ -30,6 +32,8 @@ pub struct Request {
     pub max_bytes: Option<u64>,
     /// Which address of this machine it leaves from.
     pub route: Route,
+    /// Hosts it may go to, redirects and the parts of a playlist included; `None` is any.
+    pub hosts: Option<Arc<HostList>>,
 }
 
 /// Which address of this machine a request leaves from, when a route planner is active.
@@ -56,6 +60,7 @@ impl Request {
             follow_redirects: true,
             max_bytes: None,
             route: Route::Direct,
+            hosts: None,
         }
     }
 

@@ -3,7 +3,9 @@
 
 use std::sync::{Arc, OnceLock};
 
-use lavalink_net::{HttpClient, NetConfig, NetError, Outcomes, ProxyConfig, RoutePlanner};
+use lavalink_net::{
+    EgressGuard, EgressRules, HttpClient, NetConfig, NetError, Outcomes, ProxyConfig, RoutePlanner,
+};
 use lavalink_plugin_api::Failure;
 
 use crate::config::OutgoingConfig;
@@ -17,7 +19,7 @@ pub struct LazyClient {
 
 impl LazyClient {
     /// A client with these settings, not yet made.
-    pub fn new(outgoing: &OutgoingConfig, planner: Option<Arc<RoutePlanner>>) -> Self {
+    pub fn new(outgoing: &OutgoingConfig, egress: &EgressRules, planner: Option<Arc<RoutePlanner>>) -> Self {
         let proxy = outgoing.proxy.as_ref().map(|proxy| {
             let target = ProxyConfig::new(proxy.host.clone(), proxy.port);
             match &proxy.user {
@@ -30,6 +32,7 @@ impl LazyClient {
             read_timeout: outgoing.read_timeout,
             proxy,
             route_planner: planner,
+            egress: Arc::new(EgressGuard::new(egress.clone())),
             ..NetConfig::default()
         };
         Self {

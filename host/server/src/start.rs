@@ -55,7 +55,11 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     };
     let config = Arc::new(config);
     let runtime = Handle::current();
-    let client = Arc::new(LazyClient::new(&config.outgoing, route_planner(&config)?));
+    let client = Arc::new(LazyClient::new(
+        &config.outgoing,
+        &config.egress,
+        route_planner(&config)?,
+    ));
     let metrics = Arc::new(Metrics::new().context("cannot set up the metrics")?);
     let reach = Reach::default();
     let plugins = load_plugins(&config, &client, &runtime, &metrics, reach.clone());

@@ -36,6 +36,10 @@ pub(crate) fn load(host: &dyn Host, url: String) -> Result<Loaded, Failure> {
 }
 
 fn connecting_failed(failure: Failure) -> Failure {
+    // The node's own rules are against it: that is for the user, in the node's words.
+    if failure.severity == Severity::Common {
+        return failure;
+    }
     Failure {
         message: "Connecting to the URL failed.".to_owned(),
         severity: Severity::Suspicious,

@@ -15,6 +15,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tower_service::Service;
 
 use super::names::Names;
+use crate::egress::{EgressGuard, Refusal};
 use crate::route::Family;
 
 /// Connects from one address to hosts of its family.
@@ -23,6 +24,7 @@ pub(super) struct Connector {
     local: Option<IpAddr>,
     family: Family,
     names: Arc<Names>,
+    egress: Arc<EgressGuard>,
     timeout: Duration,
 }
 
@@ -35,6 +37,9 @@ pub(super) enum Refused {
     /// The name has no address, or no address answers.
     #[error("{0}")]
     Connect(#[source] io::Error),
+    /// The address is out of reach by rule.
+    #[error("refused: {0}")]
+    Egress(#[source] Refusal),
     /// No answer in time.
     #[error("no connection within {} ms", .0.as_millis())]
     Timeout(Duration),
@@ -56,11 +61,18 @@ impl Refused {
 
 impl Connector {
     /// A connector from `local`, or from whatever address the system takes, to addresses of `family`.
-    pub(super) fn new(local: Option<IpAddr>, family: Family, names: Arc<Names>, timeout: Duration) -> Self {
+    pub(super) fn new(
+        local: Option<IpAddr>,
+        family: Family,
+        names: Arc<Names>,
+        egress: Arc<EgressGuard>,
+        timeout: Duration,
+    ) -> Self {
         Self {
             local,
             family,
             names,
+            egress,
             timeout,
         }
     }
@@ -73,7 +85,9 @@ impl Connector {
         };
         let port = uri.port_u16().unwrap_or(default);
         let host = uri.host().unwrap_or_default();
-        let mut remotes = self.names.look_up(host).await.map_err(Refused::Connect)?;
+        let found = self.names.look_up(host).await.map_err(Refused::Connect)?;
+        // These very addresses are dialled below.
+        let mut remotes = self.egress.permitted(host, found).map_err(Refused::Egress)?;
         remotes.retain(|address| Family::of(*address) == self.family);
         remotes.shuffle(&mut rand::rng());
         let mut last = io::Error::new(io::ErrorKind::NotFound, "Could not resolve host");
@@ -159,7 +173,13 @@ mod tests {
     async fn an_address_that_cannot_be_a_source_is_told_from_a_host_that_does_not_answer() {
         let connector = |local: &str| {
             let local: IpAddr = local.parse().unwrap();
-            Connector::new(Some(local), Family::V4, Arc::default(), Duration::from_secs(5))
+            Connector::new(
+                Some(local),
+                Family::V4,
+                Arc::new(Names::new(Arc::new(crate::SystemNames))),
+                Arc::new(EgressGuard::allowing_private()),
+                Duration::from_secs(5),
+            )
         };
         // Nobody listens on port 1.
         let closed = Uri::from_static("http://127.0.0.1:1/");

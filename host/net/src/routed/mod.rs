@@ -5,7 +5,6 @@
 
 mod connector;
 mod names;
-mod redirect;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,6 +20,8 @@ use rustls::ClientConfig;
 use rustls::client::Resumption;
 
 use crate::client::{IDLE_TIMEOUT, MAX_HEADER_FIELDS, MAX_IDLE_PER_HOST, MAX_REDIRECTS, NetConfig};
+use crate::egress::{EgressGuard, HostList};
+use crate::redirect;
 use crate::request::host_of;
 use crate::route::RoutePlanner;
 use crate::{NetError, Stage, tls};
@@ -48,6 +49,7 @@ pub(crate) struct RoutedClient {
 #[derive(Debug)]
 struct Inner {
     planner: Arc<RoutePlanner>,
+    egress: Arc<EgressGuard>,
     names: Arc<Names>,
     tls: Arc<ClientConfig>,
     user_agent: HeaderValue,
@@ -76,7 +78,8 @@ impl RoutedClient {
         Ok(Self {
             inner: Arc::new(Inner {
                 planner,
-                names: Arc::default(),
+                egress: Arc::clone(&config.egress),
+                names: Arc::new(Names::new(Arc::clone(&config.names))),
                 tls: Arc::new(tls),
                 user_agent,
                 connect_timeout: config.connect_timeout,
@@ -94,6 +97,7 @@ impl RoutedClient {
     pub(crate) async fn execute(
         &self,
         mut request: reqwest::Request,
+        hosts: Option<&HostList>,
         follow_redirects: bool,
         is_search: bool,
     ) -> Result<reqwest::Response, NetError> {
@@ -110,6 +114,13 @@ impl RoutedClient {
         let begun = Instant::now();
         let (mut retries, mut hops) = (0_u32, 0_usize);
         loop {
+            self.inner
+                .egress
+                .check_url(request.url(), hosts)
+                .map_err(|refusal| NetError::Refused {
+                    host: host_of(request.url()),
+                    refusal,
+                })?;
             let attempt = request.try_clone().ok_or_else(|| NetError::Request {
                 host: host.clone(),
                 reason: "its body cannot be sent twice".to_owned(),
@@ -181,6 +192,14 @@ impl RoutedClient {
                 host: host.to_owned(),
                 reason: error.to_string(),
             })?;
+        let remotes = self
+            .inner
+            .egress
+            .permitted(url.host_str().unwrap_or_default(), remotes)
+            .map_err(|refusal| NetError::Refused {
+                host: host.to_owned(),
+                refusal,
+            })?;
         let plan = self
             .inner
             .planner
@@ -199,6 +218,12 @@ impl RoutedClient {
             Ok(answer) => answer,
             Err(error) => match Refused::find(&error) {
                 Some(Refused::Bind(reason)) => return Ok((plan.local, Attempt::Unbound(reason.to_string()))),
+                Some(Refused::Egress(refusal)) => {
+                    return Err(NetError::Refused {
+                        host: host.to_owned(),
+                        refusal: refusal.clone(),
+                    });
+                }
                 Some(Refused::Timeout(after)) => {
                     return Err(NetError::Timeout {
                         host: host.to_owned(),
@@ -238,7 +263,13 @@ impl Inner {
                 return client;
             }
         }
-        let connector = Connector::new(local, family, Arc::clone(&self.names), self.connect_timeout);
+        let connector = Connector::new(
+            local,
+            family,
+            Arc::clone(&self.names),
+            Arc::clone(&self.egress),
+            self.connect_timeout,
+        );
         let client = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())

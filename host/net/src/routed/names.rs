@@ -3,9 +3,12 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+
+use crate::egress::LookUp;
 
 /// How long the addresses of a name are used.
 const LIFETIME: Duration = Duration::from_secs(30);
@@ -13,12 +16,21 @@ const LIFETIME: Duration = Duration::from_secs(30);
 const MAX_NAMES: usize = 256;
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Names {
+    source: Arc<dyn LookUp>,
     known: Mutex<HashMap<String, (Instant, Vec<IpAddr>)>>,
 }
 
 impl Names {
+    /// Remembers what `source` answers.
+    pub(super) fn new(source: Arc<dyn LookUp>) -> Self {
+        Self {
+            source,
+            known: Mutex::default(),
+        }
+    }
+
     /// All addresses of a host as it stands in a URL: a name, or an address, in brackets when it is IPv6.
     pub(super) async fn look_up(&self, host: &str) -> io::Result<Vec<IpAddr>> {
         let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -31,10 +43,8 @@ impl Names {
         {
             return Ok(addresses.clone());
         }
-        let mut addresses: Vec<IpAddr> = tokio::net::lookup_host((host, 0))
-            .await?
-            .map(|address| address.ip().to_canonical())
-            .collect();
+        let found = self.source.look_up(host).await?;
+        let mut addresses: Vec<IpAddr> = found.iter().map(IpAddr::to_canonical).collect();
         addresses.sort_unstable();
         addresses.dedup();
         let mut known = self.known.lock();
@@ -54,7 +64,7 @@ mod tests {
 
     #[tokio::test]
     async fn addresses_need_no_look_up_and_names_are_kept() {
-        let names = Names::default();
+        let names = Names::new(Arc::new(crate::SystemNames));
         assert_eq!(
             names.look_up("[::1]").await.unwrap(),
             ["::1".parse::<IpAddr>().unwrap()]

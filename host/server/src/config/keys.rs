@@ -195,6 +195,15 @@ keys! {
     SOCKET_TIMEOUT = "lavalink.server.timeouts.socketTimeoutMs", MILLISECONDS, "3000", Used,
         "time without a byte, outgoing";
 
+    EGRESS_ALLOW_PRIVATE = "lavalink.server.egress.allow-private", Boolean, "false", Used,
+        "whether requests may go to private, loopback and link-local addresses and to the node itself; see [operations/egress.md](operations/egress.md)";
+    EGRESS_ALLOW = "lavalink.server.egress.allow", Texts, "", Used,
+        "addresses and networks requests may go to, such as `192.168.1.0/24`";
+    EGRESS_DENY = "lavalink.server.egress.deny", Texts, "", Used,
+        "addresses and networks requests may not go to; wins over the others";
+    EGRESS_PORTS = "lavalink.server.egress.ports", Texts, "", Used,
+        "ports requests may go to besides those that are open anyway, such as `81` or `88-90`";
+
     PROMETHEUS_ENABLED = "metrics.prometheus.enabled", Boolean, "false", Used, "whether there is a [metrics](operations/metrics.md) endpoint";
     PROMETHEUS_ENDPOINT = "metrics.prometheus.endpoint", Text, "", Used,
         "its path, `/metrics` if empty; only a path named here needs no password";

@@ -8,6 +8,7 @@ mod command_line;
 #[cfg(test)]
 mod documentation;
 mod effective;
+mod egress;
 mod environment;
 mod error;
 mod files;

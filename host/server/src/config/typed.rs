@@ -5,7 +5,10 @@ use std::path::PathBuf;
 
 use lavalink_protocol::secret::Secret;
 
+use lavalink_net::EgressRules;
+
 use super::check;
+use super::egress;
 use super::findings::Findings;
 use super::key::{Converted, Key};
 use super::keys;
@@ -40,6 +43,8 @@ pub struct Config {
     pub player: PlayerConfig,
     /// Outgoing HTTP.
     pub outgoing: OutgoingConfig,
+    /// Where requests may go.
+    pub egress: EgressRules,
     /// Rotation of the local address; `None` when it is off.
     pub rate_limit: Option<RateLimitConfig>,
     /// The metrics endpoint.
@@ -76,6 +81,7 @@ impl Config {
             plugin_exchange: plugin_exchange::read(&reader),
             player: player::read(&reader, &mut findings),
             outgoing: outgoing::read(&reader),
+            egress: egress::read(&reader, &mut findings),
             rate_limit: route_planner::read(&reader),
             metrics: metrics::read(&reader),
             logging: logging::read(&reader),

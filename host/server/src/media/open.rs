@@ -105,5 +105,6 @@ pub fn net_request(request: HttpRequest) -> Request {
             PluginRoute::Planned => Route::Planned,
             PluginRoute::PlannedSearch => Route::PlannedSearch,
         },
+        hosts: None,
     }
 }

@@ -138,6 +138,7 @@ fn label(outcome: Outcome) -> &'static [Label] {
         Outcome::ServerError => &[("outcome", "server_error")],
         Outcome::Timeout => &[("outcome", "timeout")],
         Outcome::Connect => &[("outcome", "connect")],
+        Outcome::Refused => &[("outcome", "refused")],
         Outcome::Failed => &[("outcome", "failed")],
     }
 }

@@ -458,7 +458,10 @@ fn read_ahead_bytes(bytes: u64, length: Duration, wanted: Duration) -> usize {
 }
 
 fn unreadable(error: &NetError) -> Failure {
-    Failure::suspicious("Something broke when playing the track.").because(error)
+    match error {
+        NetError::Refused { .. } => Failure::common(error.to_string()),
+        _ => Failure::suspicious("Something broke when playing the track.").because(error),
+    }
 }
 
 #[cfg(test)]

@@ -421,7 +421,10 @@ fn out_of_time(doing: &str) -> Failure {
 
 /// A request that failed, for the plugin.
 fn net_failure(error: &NetError) -> Failure {
-    let mut failure = Failure::suspicious(error.to_string());
+    let mut failure = match error {
+        NetError::Refused { .. } => Failure::common(error.to_string()),
+        _ => Failure::suspicious(error.to_string()),
+    };
     if error.is_retriable() {
         failure.retry = Some(lavalink_plugin_api::Retry::After(Duration::from_secs(1)));
     }

@@ -8,7 +8,7 @@ use crate::NetError;
 use crate::request::host_of;
 
 /// The next request; `None` when `answer` is not a redirect one can follow.
-pub(super) fn next(request: &Request, answer: &Response) -> Option<Result<Request, NetError>> {
+pub(crate) fn next(request: &Request, answer: &Response) -> Option<Result<Request, NetError>> {
     let status = answer.status();
     if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
         return None;
