@@ -187,7 +187,8 @@ async fn a_thousand_spellings_of_inside_addresses_reach_nothing() {
             let is_fine = matches!(
                 &error,
                 Some(NetError::Refused { .. } | NetError::Url { .. } | NetError::Request { .. })
-            ) || (url.to_lowercase().contains("local") && matches!(&error, Some(NetError::Connect { .. })));
+            ) || (url.to_lowercase().contains("local")
+                && matches!(&error, Some(NetError::Connect { .. })));
             assert!(is_fine, "{url}: {error:?}");
         }
     }

@@ -78,7 +78,10 @@ async fn urls_are_loaded_as_java_does() {
             "{path}: {error}"
         );
     }
-    let error = stage.rest.load("http://127.0.0.1:1/closed.mp3").await;
+    let closed = std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("a port nobody listens at any more");
+    let error = stage.rest.load(&format!("http://{closed}/closed.mp3")).await;
     assert_eq!(error["loadType"], "error");
     assert!(
         error["data"]["causeStackTrace"]
