@@ -190,13 +190,24 @@ fn other_answers_are_not_playable() {
 #[test]
 fn a_failed_connection_is_suspicious_and_keeps_its_reason() {
     let mut desk = Desk::answering(200, &[]);
-    desk.answer = Err(Failure::common("refused").because("port 1"));
+    desk.answer = Err(Failure::suspicious("refused").because("port 1"));
     let failure = load(&desk, "https://a.test/").unwrap_err();
     assert_eq!(
         (failure.message.as_str(), failure.severity),
         ("Connecting to the URL failed.", Severity::Suspicious)
     );
     assert_eq!(failure.cause, "refused (port 1)");
+}
+
+#[test]
+fn what_the_nodes_rules_refuse_is_told_in_the_nodes_words() {
+    let mut desk = Desk::answering(200, &[]);
+    desk.answer = Err(Failure::common("connecting to 10.0.0.1 is not allowed"));
+    let failure = load(&desk, "http://10.0.0.1/").unwrap_err();
+    assert_eq!(
+        (failure.message.as_str(), failure.severity),
+        ("connecting to 10.0.0.1 is not allowed", Severity::Common)
+    );
 }
 
 #[test]
