@@ -162,7 +162,7 @@ pub enum ComponentError {
     Damaged(String),
     /// A module that was not made a component.
     #[error(
-        "the file is a WebAssembly module, not a component; run `lavalink-rust plugin build` on its project"
+        "the file is a WebAssembly module, not a component; turn it into one with `wasm-tools component new`"
     )]
     CoreModule,
     /// A component that is no plugin.

@@ -65,9 +65,7 @@ pub enum Refusal {
         port: u16,
     },
     /// The plugin that asks may not reach this host.
-    #[error(
-        "the plugin may not reach this host; its manifest has to name it, and lavalink.plugin-grants must not leave it out"
-    )]
+    #[error("the plugin may not reach this host; its manifest has to name it")]
     Host,
 }
 
