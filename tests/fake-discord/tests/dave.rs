@@ -108,7 +108,7 @@ async fn welcome_into_an_existing_group_and_epochs_while_playing() {
         let (added, ()) = tokio::join!(discord.add_listener(1), async {
             client.until_binary(29).await;
             // Between commit and op 22 the old key is still the one.
-            client.play(3).await;
+            heard(&discord, &mut client, 3).await;
             client.until_json(22).await;
         });
         added.unwrap();
@@ -245,7 +245,7 @@ async fn recovery_from_a_bad_commit() {
     let (done, ()) = tokio::join!(discord.send_bad_commit(1), async {
         client.until_binary(29).await;
         // The client has started over and keeps its sender key.
-        client.play(3).await;
+        heard(&discord, &mut client, 3).await;
         client.until_binary(30).await;
         client.until_json(22).await;
     });
@@ -370,7 +370,7 @@ async fn resume_keeps_encryption_and_replays_an_epoch() {
         .unwrap();
     let (added, ()) = tokio::join!(discord.add_listener(1), async {
         // Audio goes on during the outage, under the old key.
-        client.play(5).await;
+        heard(&discord, &mut client, 5).await;
         client.resume(&discord).await;
         client.until_json(9).await;
         client.until_json(22).await;
