@@ -16,6 +16,12 @@ if [ "${1:-}" = --tests ]; then
     # Client libraries run against the node; schemathesis tries what the OpenAPI document says; libdave joins calls.
     command -v node >/dev/null 2>&1 || need+=(nodejs)
     command -v npm >/dev/null 2>&1 || need+=(npm)
+    # The guests among the tests are compiled to WebAssembly. Unless rustup brought the target, Debian's second compiler does
+    # it, with a standard library built from sources.
+    guests="$(rustc --print target-libdir --target wasm32-unknown-unknown 2>/dev/null || true)"
+    if ! compgen -G "$guests/libcore-*" >/dev/null && ! { [ -x /usr/bin/wasm-ld-19 ] && [ -d /usr/lib/rustlib/src/rust/library ]; }; then
+        need+=(rustc-web cargo-web rust-web-src lld-19)
+    fi
     # A venv needs pip's wheel, which Debian ships apart.
     python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || need+=(python3 python3-venv)
 fi
@@ -42,13 +48,12 @@ if [ "${1:-}" = --tests ]; then
     fi
 fi
 
-if ! command -v cargo >/dev/null 2>&1; then
-    if [ -x "$HOME/.cargo/bin/cargo" ]; then
-        export PATH="$HOME/.cargo/bin:$PATH"
-    else
-        echo "setup: cargo not found. Install Rust 1.95 or newer with rustup, then run this again." >&2
-        exit 1
-    fi
+# Before /usr/bin, where the compiler for guests may be.
+if [ -x "$HOME/.cargo/bin/cargo" ]; then
+    export PATH="$HOME/.cargo/bin:$PATH"
+elif ! command -v cargo >/dev/null 2>&1; then
+    echo "setup: cargo not found. Install Rust 1.95 or newer with rustup, then run this again." >&2
+    exit 1
 fi
 
 # Tries everything the OpenAPI document says; see tests/blackbox/tests/openapi.rs.

@@ -1,13 +1,20 @@
 //! The contract between the lavalink-rust host and its plugins.
 //!
 //! A source plugin implements [`Source`] and exports it with [`export_source!`]; a [`Plugin`] gathers the other things
-//! one may offer, from audio filters to lyrics. Everything a plugin may do to the outside world goes through the [`Host`]
+//! one may offer, from audio filters to lyrics. The same text becomes a native library or a WebAssembly component. Everything a plugin may do to the outside world goes through the [`Host`]
 //! it is lent. The calls are synchronous on purpose: the host runs each of them on a thread of its own with a deadline,
 //! so a plugin may simply block, and the same code fits a WASM guest.
 
+#[doc(hidden)]
+pub mod carry;
 mod event;
+#[doc(hidden)]
+pub mod export;
 mod failure;
 mod filter;
+#[cfg(target_family = "wasm")]
+#[doc(hidden)]
+pub mod guest;
 mod host;
 mod info;
 mod lyrics;
@@ -20,6 +27,7 @@ mod track;
 
 pub mod java_utf;
 pub mod probe_info;
+#[cfg(not(target_family = "wasm"))]
 pub mod v1;
 
 pub use event::{Event, EventListener, Interest, MarkerState, PlayerRef, SessionRef, TrackEndReason};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    ContainerProbe, EventListener, FilterFactory, InfoModifier, Interceptor, LyricsSource, Routes, Search,
-    Source,
+    ContainerProbe, EventListener, Failure, FilterFactory, InfoModifier, Interceptor, LyricsSource, Routes,
+    Search, Source,
 };
 
 /// Everything a plugin offers. The function given to [`crate::export!`] builds it.
@@ -22,14 +22,27 @@ pub struct Plugin {
 }
 
 macro_rules! adders {
-    ($($(#[$doc:meta])* $name:ident($part:ident: $trait:ident);)*) => {$(
-        $(#[$doc])*
-        #[must_use]
-        pub fn $name(mut self, part: impl $trait) -> Self {
-            self.$part.push(Arc::new(part));
-            self
+    ($($(#[$doc:meta])* $interface:literal $name:ident($part:ident: $trait:ident);)*) => {
+        $(
+            $(#[$doc])*
+            #[must_use]
+            pub fn $name(mut self, part: impl $trait) -> Self {
+                self.$part.push(Arc::new(part));
+                self
+            }
+        )*
+
+        /// Names of the interfaces of which the plugin has something.
+        fn present(&self) -> Vec<&'static str> {
+            let mut names = Vec::new();
+            $(
+                if !self.$part.is_empty() {
+                    names.push($interface);
+                }
+            )*
+            names
         }
-    )*};
+    };
 }
 
 impl Plugin {
@@ -40,22 +53,34 @@ impl Plugin {
 
     adders! {
         /// Adds a source.
-        source(sources: Source);
+        "source" source(sources: Source);
         /// Adds a kind of audio filter.
-        filter(filters: FilterFactory);
+        "filters" filter(filters: FilterFactory);
         /// Adds REST endpoints.
-        routes(routes: Routes);
+        "routes" routes(routes: Routes);
         /// Adds an interceptor of REST requests.
-        interceptor(interceptors: Interceptor);
+        "interceptor" interceptor(interceptors: Interceptor);
         /// Adds a listener to events.
-        listener(listeners: EventListener);
+        "events" listener(listeners: EventListener);
         /// Adds a modifier of `pluginInfo`.
-        info_modifier(modifiers: InfoModifier);
+        "info" info_modifier(modifiers: InfoModifier);
         /// Adds a probe for containers.
-        container_probe(probes: ContainerProbe);
+        "probe" container_probe(probes: ContainerProbe);
         /// Adds a search.
-        search(searches: Search);
+        "search" search(searches: Search);
         /// Adds a source of lyrics.
-        lyrics(lyrics: LyricsSource);
+        "lyrics" lyrics(lyrics: LyricsSource);
+    }
+
+    /// Whether all there is is offered.
+    ///
+    /// # Errors
+    /// When `who`, for the message, contains something beyond `offers`.
+    pub(crate) fn check_offers(&self, who: &str, offers: &[&str]) -> Result<(), Failure> {
+        match self.present().into_iter().find(|name| !offers.contains(name)) {
+            None => Ok(()),
+            Some(name) => Err(Failure::fault(format!("{who} has something it does not offer."))
+                .because(format!("add `{name}` to the `offers` of its export!"))),
+        }
     }
 }

@@ -19,8 +19,6 @@ mod source;
 mod stream;
 
 pub use contain::panic_text;
-pub use entry::{
-    GENERATION, Layout, LayoutFunction, MANIFEST_SECTIONS, VOCABULARY, is_plain, layout_of, manifest_bytes,
-};
+pub use entry::{GENERATION, Layout, LayoutFunction, MANIFEST_SECTIONS, VOCABULARY, layout_of};
 pub use interface::{Interface, Made, objects_of};
 pub use source::ForeignSource;

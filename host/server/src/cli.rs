@@ -1,5 +1,7 @@
 //! The command line.
 
+pub mod plugin;
+
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Invocation {
@@ -12,6 +14,8 @@ pub enum Invocation {
         /// Whether warnings count as errors.
         is_strict: bool,
     },
+    /// Do something with plugins and end; these are the arguments of it.
+    Plugin(Vec<String>),
     /// Print the JSON Schema of `application.yml` and end.
     JsonSchema,
     /// Print the version and end.
@@ -27,6 +31,7 @@ Usage: lavalink-rust [--<key>=<value> ...]            run the node
                                                       check the configuration a start would have: errors and
                                                       unknown keys with file and line, then what counts.
                                                       Exit code 1 on errors, with --strict also on warnings
+       lavalink-rust plugin new|build ...             write and build plugins, see plugin --help
        lavalink-rust --json-schema                    print a JSON Schema of application.yml
        lavalink-rust --version
 
@@ -42,6 +47,7 @@ pub fn parse(mut arguments: Vec<String>) -> Invocation {
         Some("-v" | "--version") => Invocation::Version,
         Some("-h" | "--help") => Invocation::Help,
         Some("--json-schema") => Invocation::JsonSchema,
+        Some("plugin") => Invocation::Plugin(arguments.split_off(1)),
         Some("check-config") => {
             arguments.remove(0);
             let has = |switch: &str| arguments.iter().any(|argument| argument == switch);
@@ -73,6 +79,10 @@ mod tests {
         assert_eq!(invocation(&["--version", "--server.port=1"]), Invocation::Version);
         assert_eq!(invocation(&["--help"]), Invocation::Help);
         assert_eq!(invocation(&["--json-schema"]), Invocation::JsonSchema);
+        assert_eq!(
+            invocation(&["plugin", "build", "--help"]),
+            Invocation::Plugin(vec!["build".to_owned(), "--help".to_owned()])
+        );
         assert_eq!(
             invocation(&["check-config", "--json-schema"]),
             Invocation::JsonSchema

@@ -55,6 +55,14 @@ fn main() -> ExitCode {
                 outcome => outcome,
             }
         }
+        Invocation::Plugin(arguments) => match cli::plugin::parse(&arguments).and_then(cli::plugin::run) {
+            Ok(text) => print(&text),
+            Err(error) => {
+                // As below.
+                let _closed = writeln!(std::io::stderr(), "lavalink-rust plugin: {error}");
+                return ExitCode::FAILURE;
+            }
+        },
         Invocation::Run(arguments) => run(arguments),
     };
     match outcome {

@@ -1,4 +1,4 @@
-//! The door: manifest, symbols and the macro that makes both.
+//! The door of a library: its symbols and the macros that make them.
 
 use abi_stable::StableAbi;
 use abi_stable::type_layout::TypeLayout;
@@ -23,33 +23,6 @@ pub fn layout_of<T: StableAbi>() -> Layout {
     T::LAYOUT
 }
 
-/// The manifest as an array, for the section. `N` is its length.
-#[doc(hidden)]
-pub const fn manifest_bytes<const N: usize>(text: &str) -> [u8; N] {
-    let bytes = text.as_bytes();
-    let mut array = [0; N];
-    let mut at = 0;
-    while at < N {
-        array[at] = bytes[at];
-        at += 1;
-    }
-    array
-}
-
-/// Whether a value of the manifest needs no escaping in JSON.
-#[doc(hidden)]
-pub const fn is_plain(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    while at < bytes.len() {
-        if bytes[at] < b' ' || bytes[at] == b'"' || bytes[at] == b'\\' {
-            return false;
-        }
-        at += 1;
-    }
-    true
-}
-
 /// [`VOCABULARY`] as a literal.
 #[doc(hidden)]
 #[macro_export]
@@ -59,48 +32,24 @@ macro_rules! __vocabulary {
     };
 }
 
-/// Places a manifest in the library. Part of [`export!`], apart so that test plugins can lie in it.
+/// The field of the manifest that names the vocabulary.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __export_manifest {
-    ($name:expr, $generations:literal) => {
+macro_rules! __abi_field {
+    () => {
+        concat!(",\"abi\":\"", $crate::__vocabulary!(), "\"")
+    };
+}
+
+/// The exports of a plugin built as a library.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export_parts {
+    ($name:expr, $build:expr, [$($offer:ident),*]) => {
         const _: () = {
-            assert!(
-                $crate::v1::is_plain($name),
-                "the plugin name needs escaping"
-            );
-            assert!(
-                $crate::v1::is_plain(env!("CARGO_PKG_VERSION")),
-                "the version needs escaping"
-            );
-            assert!(
-                $crate::v1::is_plain(env!("CARGO_PKG_LICENSE")),
-                "the licence needs escaping"
-            );
-            const MANIFEST: &str = concat!(
-                "{\"name\":\"",
-                $name,
-                "\",\"version\":\"",
-                env!("CARGO_PKG_VERSION"),
-                "\",\"generations\":",
-                $generations,
-                ",\"abi\":\"",
-                $crate::__vocabulary!(),
-                "\",\"licence\":\"",
-                env!("CARGO_PKG_LICENSE"),
-                "\"}"
-            );
-            // SAFETY: the section holds nothing but this constant, which has no relocations; no code reads the symbol.
-            #[allow(unsafe_code)]
-            #[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__lavalink_mf"))]
-            #[cfg_attr(windows, unsafe(link_section = ".lavalnk"))]
-            #[cfg_attr(
-                not(any(target_vendor = "apple", windows)),
-                unsafe(link_section = ".lavalink_manifest")
-            )]
-            #[unsafe(export_name = "lavalink_manifest")]
-            #[used]
-            static LAVALINK_MANIFEST: [u8; MANIFEST.len()] = $crate::v1::manifest_bytes(MANIFEST);
+            static PLUGIN: $crate::v1::interface::Built =
+                $crate::v1::interface::Built::new($name, &[$(stringify!($offer)),*], $build);
+            $($crate::__export_interface!(PLUGIN, $offer);)*
         };
     };
 }
@@ -202,48 +151,5 @@ macro_rules! __export_symbols {
                 <interface::$interface as interface::Interface>::entry(make)
             }
         };
-    };
-}
-
-/// Exports a [`Plugin`](crate::Plugin) from this library: `export!(build, offers = [source, filters])`, where `build` is a
-/// function without arguments that makes it, and with `, name = "my-plugin"` behind `build` when the plugin is not to be
-/// called like its package.
-///
-/// `offers` names the interfaces of what the plugin contains: `source`, `filters`, `routes`, `interceptor`, `events`,
-/// `info`, `probe`, `search`, `lyrics`. One that contains more is refused when it is loaded. The name is the one of the
-/// plugin: its configuration is `plugins.<name>`. Version and licence come from Cargo.toml. Panics become faults as long as
-/// the library is built with `panic = "unwind"`. One call per library.
-#[macro_export]
-macro_rules! export {
-    ($build:expr, offers = [$($offer:ident),* $(,)?] $(,)?) => {
-        $crate::export!($build, name = env!("CARGO_PKG_NAME"), offers = [$($offer),*]);
-    };
-    ($build:expr, name = $name:expr, offers = [$($offer:ident),* $(,)?] $(,)?) => {
-        $crate::__export_manifest!($name, "[1]");
-
-        const _: () = {
-            static PLUGIN: $crate::v1::interface::Built =
-                $crate::v1::interface::Built::new($name, &[$(stringify!($offer)),*], $build);
-            $($crate::__export_interface!(PLUGIN, $offer);)*
-        };
-    };
-}
-
-/// Exports a single [`Source`](crate::Source) as a plugin of this library: `export_source!(MySource, MySource::new)`, with
-/// `, name = "my-plugin"` when the plugin is not to be called like its package. See [`export!`].
-#[macro_export]
-macro_rules! export_source {
-    ($source:ty, $new:expr $(,)?) => {
-        $crate::export_source!($source, $new, name = env!("CARGO_PKG_NAME"));
-    };
-    ($source:ty, $new:expr, name = $name:expr $(,)?) => {
-        $crate::export!(
-            || {
-                let source: $source = ($new)();
-                $crate::Plugin::new().source(source)
-            },
-            name = $name,
-            offers = [source]
-        );
     };
 }

@@ -86,17 +86,6 @@ macro_rules! interfaces {
                 }
             }
         )*
-
-        /// Names of the interfaces of which a plugin has something.
-        fn present(plugin: &Plugin) -> Vec<&'static str> {
-            let mut names = Vec::new();
-            $(
-                if !plugin.$part.is_empty() {
-                    names.push($name);
-                }
-            )*
-            names
-        }
     };
 }
 
@@ -155,14 +144,8 @@ impl Built {
 
     fn build(&self, who: &str) -> Result<Plugin, Failure> {
         let plugin = contained(who, "constructor", || Ok((self.build)()))?;
-        match present(&plugin)
-            .into_iter()
-            .find(|name| !self.offers.contains(name))
-        {
-            None => Ok(plugin),
-            Some(name) => Err(Failure::fault(format!("{who} has something it does not offer."))
-                .because(format!("add `{name}` to the `offers` of its export!"))),
-        }
+        plugin.check_offers(who, self.offers)?;
+        Ok(plugin)
     }
 }
 

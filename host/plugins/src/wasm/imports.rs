@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use lavalink_plugin_api::{ByteStream, Failure, Media};
+use lavalink_plugin_api::carry::Carry;
+use lavalink_plugin_api::{ByteStream, Failure, Host, Media};
 use wasmtime::component::Resource;
 
 use super::bindings::lavalink::plugin::host::{self, HttpRequest, Level, ProbeMedia};
@@ -16,12 +17,26 @@ type Answer<T> = wasmtime::Result<Result<T, types::Failure>>;
 
 impl types::Host for State {}
 
+impl State {
+    /// What the host answers; a failure too when there is none.
+    fn ask<T, U>(&self, question: impl FnOnce(&dyn Host) -> Result<T, Failure>) -> Answer<U>
+    where
+        Result<T, Failure>: Carry<Result<U, types::Failure>>,
+    {
+        Ok(self.host().and_then(question).carry())
+    }
+}
+
 impl host::Host for State {
     fn log(&mut self, level: Level, message: String) -> wasmtime::Result<()> {
         if let Ok(host) = self.host() {
-            host.log(level.into(), &message);
+            host.log(level.carry(), &message);
         }
         Ok(())
+    }
+
+    fn enabled(&mut self, level: Level) -> wasmtime::Result<bool> {
+        Ok(self.host().is_ok_and(|host| host.enabled(level.carry())))
     }
 
     fn config(&mut self) -> wasmtime::Result<String> {
@@ -37,16 +52,13 @@ impl host::Host for State {
     }
 
     fn sleep(&mut self, time_ms: u64) -> Answer<()> {
-        let slept = self
-            .host()
-            .and_then(|host| host.sleep(Duration::from_millis(time_ms)));
-        Ok(slept.map_err(Into::into))
+        self.ask(|host| host.sleep(Duration::from_millis(time_ms)))
     }
 
     fn fetch(&mut self, request: HttpRequest) -> Answer<Resource<OpenResponse>> {
-        match self.host().and_then(|host| host.fetch(request.into())) {
-            Ok(response) => Ok(self.keep(response)?.map_err(Into::into)),
-            Err(failure) => Ok(Err(failure.into())),
+        match self.host().and_then(|host| host.fetch(request.carry())) {
+            Ok(response) => Ok(self.keep(response)?.map_err(Carry::carry)),
+            Err(failure) => Ok(Err(failure.carry())),
         }
     }
 
@@ -63,13 +75,67 @@ impl host::Host for State {
 
     fn probe(&mut self, media: ProbeMedia) -> Answer<types::Probe> {
         let media = match media {
-            ProbeMedia::Http(media) => media.into(),
-            ProbeMedia::Hls(media) => media.into(),
-            ProbeMedia::Response((handle, hint)) => Media::Response(self.release(handle)?, hint.into()),
-            ProbeMedia::Bytes((bytes, hint)) => Media::Bytes(Box::new(Given { bytes, at: 0 }), hint.into()),
+            ProbeMedia::Http(media) => media.carry(),
+            ProbeMedia::Hls(media) => media.carry(),
+            ProbeMedia::Response((handle, hint)) => Media::Response(self.release(handle)?, hint.carry()),
+            ProbeMedia::Bytes((bytes, hint)) => Media::Bytes(Box::new(Given { bytes, at: 0 }), hint.carry()),
         };
-        let probed = self.host().and_then(|host| host.probe(media));
-        Ok(probed.map(Into::into).map_err(Into::into))
+        self.ask(|host| host.probe(media))
+    }
+
+    fn random(&mut self, length: u32) -> wasmtime::Result<Vec<u8>> {
+        // `as` widens: the host gives 4,096 bytes at most.
+        Ok(self
+            .host()
+            .map_or_else(|_| Vec::new(), |host| host.random(length as usize)))
+    }
+
+    fn load(&mut self, identifier: String) -> Answer<types::Found> {
+        self.ask(|host| host.load(&identifier))
+    }
+
+    fn store_get(&mut self, key: String) -> Answer<Option<Vec<u8>>> {
+        self.ask(|host| host.store_get(&key))
+    }
+
+    fn store_set(&mut self, key: String, value: Vec<u8>) -> Answer<()> {
+        self.ask(|host| host.store_set(&key, &value))
+    }
+
+    fn store_delete(&mut self, key: String) -> Answer<()> {
+        self.ask(|host| host.store_delete(&key))
+    }
+
+    fn sessions(&mut self) -> wasmtime::Result<Vec<types::SessionRef>> {
+        Ok(self
+            .host()
+            .map_or_else(|_| Vec::new(), |host| host.sessions().carry()))
+    }
+
+    fn send_event(&mut self, session_id: String, message: String) -> Answer<()> {
+        self.ask(|host| host.send_event(&session_id, &message))
+    }
+
+    fn player(&mut self, session_id: String, guild_id: u64) -> wasmtime::Result<Option<String>> {
+        Ok(self
+            .host()
+            .ok()
+            .and_then(|host| host.player(&session_id, guild_id)))
+    }
+
+    fn update_player(&mut self, session_id: String, guild_id: u64, update: String) -> Answer<String> {
+        self.ask(|host| host.update_player(&session_id, guild_id, &update))
+    }
+
+    fn add_marker(
+        &mut self,
+        session_id: String,
+        guild_id: u64,
+        position_ms: u64,
+        marker: String,
+    ) -> Answer<()> {
+        let position = Duration::from_millis(position_ms);
+        self.ask(|host| host.add_marker(&session_id, guild_id, position, &marker))
     }
 }
 
@@ -79,11 +145,7 @@ impl host::HostHttpResponse for State {
     }
 
     fn headers(&mut self, response: Resource<OpenResponse>) -> wasmtime::Result<Vec<types::Header>> {
-        let headers = self.response(&response)?.headers();
-        Ok(headers
-            .into_iter()
-            .map(|(name, value)| types::Header { name, value })
-            .collect())
+        Ok(self.response(&response)?.headers().carry())
     }
 
     fn url(&mut self, response: Resource<OpenResponse>) -> wasmtime::Result<String> {
@@ -99,10 +161,10 @@ impl host::HostHttpResponse for State {
         if max == 0 {
             return Ok(Err(Failure::fault("The answer cannot be read.")
                 .because("nothing was asked for; an empty read is the end of the body")
-                .into()));
+                .carry()));
         }
         // `as` widens: MAX_READ bounds the value.
-        Ok(response.read(max.min(MAX_READ) as usize).map_err(Into::into))
+        Ok(response.read(max.min(MAX_READ) as usize).carry())
     }
 
     fn drop(&mut self, response: Resource<OpenResponse>) -> wasmtime::Result<()> {

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use lavalink_plugin_api::carry::Carry;
 use lavalink_plugin_api::{Details, Failure, Hint, Host, Loaded, Media, Source, SourceDescriptor, Track};
 use wasmtime::component::ResourceAny;
 
 use super::bindings::exports::lavalink::plugin::source as wit;
-use super::convert::millis;
 use super::guest::{Call, Guest};
 use super::stream::GuestStream;
 use crate::GuardLimits;
@@ -58,7 +58,7 @@ pub(super) fn sources_of(guest: &Arc<Guest>, limits: GuardLimits) -> Result<Vec<
         .map(|(index, descriptor)| GuestSource {
             guest: guest.clone(),
             index,
-            descriptor: descriptor.into(),
+            descriptor: descriptor.carry(),
             limits,
         })
         .collect())
@@ -79,7 +79,7 @@ impl Source for GuestSource {
             let answer = instance
                 .source
                 .call_load(&mut instance.store, self.index, identifier)?;
-            Ok(answer.map(Into::into).map_err(Into::into))
+            Ok(answer.carry())
         })
     }
 
@@ -94,7 +94,7 @@ impl Source for GuestSource {
                 instance
                     .source
                     .call_decode_details(&mut instance.store, self.index, version, details)?;
-            Ok(answer.map(Into::into).map_err(Into::into))
+            Ok(answer.carry())
         })
     }
 
@@ -104,15 +104,15 @@ impl Source for GuestSource {
             host: Some(host),
             limit: self.limits.open,
         };
-        let track = track.clone().into();
+        let track = track.clone().carry();
         let (instance, answer) = self.guest.take(call, |instance| {
             let answer =
                 instance
                     .source
-                    .call_open(&mut instance.store, self.index, &track, millis(position))?;
+                    .call_open(&mut instance.store, self.index, &track, position.carry())?;
             Ok(match answer {
                 Ok(media) => Ok(opened(instance, media)?),
-                Err(failure) => Err(failure.into()),
+                Err(failure) => Err(failure.carry()),
             })
         })?;
         match answer {
@@ -134,10 +134,10 @@ impl Source for GuestSource {
 
 fn opened(instance: &mut super::guest::Instance, media: wit::Media) -> wasmtime::Result<Opened> {
     Ok(Opened::Media(match media {
-        wit::Media::Http(media) => media.into(),
-        wit::Media::Hls(media) => media.into(),
+        wit::Media::Http(media) => media.carry(),
+        wit::Media::Hls(media) => media.carry(),
         wit::Media::Response((handle, hint)) => {
-            Media::Response(instance.store.data_mut().release(handle)?, hint.into())
+            Media::Response(instance.store.data_mut().release(handle)?, hint.carry())
         }
         wit::Media::Bytes((stream, hint)) => {
             let length = instance
@@ -147,7 +147,7 @@ fn opened(instance: &mut super::guest::Instance, media: wit::Media) -> wasmtime:
             return Ok(Opened::Stream {
                 stream,
                 length,
-                hint: hint.into(),
+                hint: hint.carry(),
             });
         }
         wit::Media::Redirect(identifier) => Media::Redirect(identifier),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use lavalink_plugin_api::carry::Carry;
 use lavalink_plugin_api::{ByteStream, Failure};
 use wasmtime::component::ResourceAny;
 
@@ -69,7 +70,7 @@ impl ByteStream for GuestStream {
                 .source
                 .byte_stream()
                 .call_read(&mut instance.store, stream, max)?;
-            Ok(answer.map_err(Into::into))
+            Ok(answer.carry())
         })?;
         // `as` widens: MAX_READ bounds the value.
         if bytes.len() > max as usize {
@@ -88,7 +89,7 @@ impl ByteStream for GuestStream {
                 .source
                 .byte_stream()
                 .call_seek(&mut instance.store, stream, offset)?;
-            Ok(answer.map_err(Into::into))
+            Ok(answer.carry())
         })
     }
 

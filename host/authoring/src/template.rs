@@ -1,0 +1,178 @@
+//! The crate an author begins with: the example `tone` under another name. It compiles and plays as it is.
+
+use std::path::{Path, PathBuf};
+
+use crate::AuthoringError;
+use crate::package::Kind;
+
+/// The example's files, which the workspace builds and tests.
+const SOURCES: [(&str, &str); 2] = [
+    (
+        "src/lib.rs",
+        include_str!("../../../plugins/examples/tone/src/lib.rs"),
+    ),
+    (
+        "src/wave.rs",
+        include_str!("../../../plugins/examples/tone/src/wave.rs"),
+    ),
+];
+
+/// What to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewOptions {
+    /// Name of the plugin, its crate, its source and its folder.
+    pub name: String,
+    /// What `plugin build` builds it as.
+    pub kind: Kind,
+    /// The folder of the crate `lavalink-plugin-api`, which is not published yet.
+    pub api: PathBuf,
+    /// Where the new folder goes.
+    pub parent: PathBuf,
+}
+
+/// Writes a new plugin and returns its folder.
+///
+/// # Errors
+/// When the name is none, the folder exists, or `api` is not what it should be.
+pub fn create(options: &NewOptions) -> Result<PathBuf, AuthoringError> {
+    let NewOptions {
+        name,
+        kind,
+        api,
+        parent,
+    } = options;
+    if !is_name(name) {
+        return Err(AuthoringError::Name(name.clone()));
+    }
+    let is_api = api.join("wit/lavalink-plugin.wit").is_file() && api.join("Cargo.toml").is_file();
+    let api = api.canonicalize().ok().filter(|_| is_api);
+    let api = api.ok_or_else(|| AuthoringError::Api(options.api.clone()))?;
+    let folder = parent.join(name);
+    if folder.exists() {
+        return Err(AuthoringError::Exists(folder));
+    }
+    std::fs::create_dir_all(folder.join("src")).map_err(AuthoringError::file("make", &folder))?;
+    write(&folder.join("Cargo.toml"), &manifest(name, *kind, &api))?;
+    write(&folder.join(".gitignore"), "/target\n")?;
+    for (file, text) in SOURCES {
+        write(&folder.join(file), &named(text, name))?;
+    }
+    Ok(folder)
+}
+
+fn write(path: &Path, text: &str) -> Result<(), AuthoringError> {
+    std::fs::write(path, text).map_err(AuthoringError::file("write", path))
+}
+
+/// Whether a crate and a source may be called so.
+fn is_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let begins_well = name.starts_with(|c: char| c.is_ascii_lowercase());
+    begins_well && !name.ends_with('-') && name.len() <= 40 && name.chars().all(plain)
+}
+
+/// The example's text with the plugin's name in place of its own.
+fn named(text: &str, name: &str) -> String {
+    text.replace("tone:", &format!("{name}:"))
+        .replace("\"tone\"", &format!("\"{name}\""))
+}
+
+fn manifest(name: &str, kind: Kind, api: &Path) -> String {
+    let (kind, api) = (kind.as_str(), quoted(&api.display().to_string()));
+    format!(
+        "[package]\n\
+         name = \"{name}\"\n\
+         version = \"0.1.0\"\n\
+         edition = \"2024\"\n\
+         license = \"MIT\"\n\
+         publish = false\n\
+         \n\
+         # What `lavalink-rust plugin build` makes of it: wasm or native.\n\
+         [package.metadata.lavalink]\n\
+         kind = \"{kind}\"\n\
+         \n\
+         [lib]\n\
+         crate-type = [\"cdylib\"]\n\
+         \n\
+         [dependencies]\n\
+         lavalink-plugin-api = {{ path = {api} }}\n\
+         \n\
+         # A crate of its own, even in a folder of another workspace.\n\
+         [workspace]\n"
+    )
+}
+
+/// A basic string of TOML.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            _ if c.is_control() => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
+            _ => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(name: &str, parent: &Path) -> NewOptions {
+        NewOptions {
+            name: name.to_owned(),
+            kind: Kind::Native,
+            api: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugin-api"),
+            parent: parent.to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_example_takes_another_name_everywhere() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = create(&options("my-hymns", parent.path())).unwrap();
+        let read = |file: &str| std::fs::read_to_string(folder.join(file)).unwrap();
+        let source = read("src/lib.rs");
+        assert!(
+            !source.contains("tone:") && !source.contains("\"tone\""),
+            "{source}"
+        );
+        assert_eq!(
+            source.matches("\"my-hymns\"").count(),
+            2,
+            "name of plugin and source"
+        );
+        let manifest = read("Cargo.toml");
+        assert!(manifest.contains("kind = \"native\"") && manifest.contains("name = \"my-hymns\""));
+        assert!(matches!(
+            create(&options("my-hymns", parent.path())),
+            Err(AuthoringError::Exists(_))
+        ));
+    }
+
+    #[test]
+    fn refuses_what_is_no_name_and_what_is_no_api() {
+        let parent = tempfile::tempdir().unwrap();
+        for name in ["", "A", "1a", "a_b", "a/b", "..", "a-", "-a", &"a".repeat(41)] {
+            assert!(
+                matches!(
+                    create(&options(name, parent.path())),
+                    Err(AuthoringError::Name(_))
+                ),
+                "{name:?}"
+            );
+        }
+        let elsewhere = NewOptions {
+            api: parent.path().to_owned(),
+            ..options("a", parent.path())
+        };
+        assert!(matches!(create(&elsewhere), Err(AuthoringError::Api(_))));
+    }
+
+    #[test]
+    fn paths_are_quoted() {
+        assert_eq!(quoted("a\"\\b\n"), "\"a\\\"\\\\b\\u000a\"");
+    }
+}
