@@ -60,10 +60,13 @@ impl PacketDecoder {
     /// # Errors
     /// [`DecodeProblem`]; nothing was appended then.
     pub(crate) fn decode(&mut self, packet: &Packet, out: &mut Vec<f32>) -> Result<u32, DecodeProblem> {
-        match self {
+        let before = out.len();
+        let decoded = match self {
             Self::Opus(decoder) => decoder.decode(&packet.data, out).map(|()| SAMPLE_RATE_HZ),
             Self::Other(decoder) => decoder.decode(packet, out),
-        }
+        };
+        tame(out.get_mut(before..).unwrap_or_default());
+        decoded
     }
 
     /// Samples per channel by which the audio last decoded comes later than its packet.
@@ -80,6 +83,21 @@ impl PacketDecoder {
             Self::Opus(decoder) => decoder.reset(),
             Self::Other(decoder) => decoder.inner.reset(),
         }
+    }
+}
+
+/// Loudest sample passed on, of full scale. Sound files may go beyond 1; what a damaged one holds can be anything, and
+/// resamplers panic or fall silent for good over infinities.
+const LOUDEST: f32 = 64.0;
+
+/// Makes numbers of what is none, and bounds the rest.
+fn tame(samples: &mut [f32]) {
+    for sample in samples {
+        *sample = if sample.is_nan() {
+            0.0
+        } else {
+            sample.clamp(-LOUDEST, LOUDEST)
+        };
     }
 }
 

@@ -35,6 +35,12 @@ pub trait MediaInput: Read + Seek + Send {
         let _ = time;
         None
     }
+
+    /// After a read that gave the end: goes over to the next part of a medium made of several, which may be of another
+    /// kind; reads then go on with its first byte. `false` when it was the end of the medium.
+    fn next_part(&mut self) -> bool {
+        false
+    }
 }
 
 /// A piece of a medium that begins like a medium of its own.
@@ -176,6 +182,15 @@ impl HeadInput {
         Ok(())
     }
 
+    /// See [`MediaInput::next_part`]; the first byte of the part counts as position 0.
+    pub(crate) fn next_part(&mut self) -> bool {
+        let there_is = self.inner.next_part();
+        if there_is {
+            self.splice(Vec::new(), self.inner_position);
+        }
+        there_is
+    }
+
     /// Limits the bytes still taken from the input; reads beyond fail. `None` lifts the limit.
     pub(crate) fn set_budget(&mut self, bytes: Option<u64>) {
         self.budget = bytes;
@@ -199,7 +214,7 @@ impl HeadInput {
         let read = self.inner.read(&mut self.head[have..]);
         self.head
             .truncate(have + read.as_ref().copied().unwrap_or(0).min(wanted - have));
-        self.inner_position = self.head.len() as u64;
+        self.inner_position = self.shift + self.head.len() as u64;
         Ok(read? == 0)
     }
 
@@ -340,6 +355,57 @@ mod tests {
         all.clear();
         input.read_to_end(&mut all).expect("memory reads");
         assert_eq!(all, b"0123456789");
+    }
+
+    /// Ends twice.
+    struct TwoParts(MemoryInput, bool);
+
+    impl Read for TwoParts {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            let end = if self.1 { 10 } else { 6 };
+            let left = end - self.0.stream_position()?;
+            (&mut self.0).take(left).read(buf)
+        }
+    }
+
+    impl Seek for TwoParts {
+        fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+            self.0.seek(to)
+        }
+    }
+
+    impl MediaInput for TwoParts {
+        fn byte_len(&self) -> Option<u64> {
+            None
+        }
+        fn is_seekable(&self) -> bool {
+            true
+        }
+        fn next_part(&mut self) -> bool {
+            !std::mem::replace(&mut self.1, true)
+        }
+    }
+
+    #[test]
+    fn a_part_begins_at_zero_with_a_head_of_its_own() {
+        let mut input = HeadInput::new(Box::new(TwoParts(
+            MemoryInput::new(b"0123456789".to_vec()),
+            false,
+        )));
+        let mut all = Vec::new();
+        input.read_to_end(&mut all).expect("memory reads");
+        assert_eq!(all, b"012345");
+        assert!(input.next_part());
+        while !input.fill_head(2).expect("memory reads") {}
+        assert_eq!(input.head(), b"67");
+        all.clear();
+        input.read_to_end(&mut all).expect("memory reads");
+        assert_eq!(all, b"6789");
+        input.seek(SeekFrom::Start(1)).expect("memory seeks");
+        all.clear();
+        input.read_to_end(&mut all).expect("memory reads");
+        assert_eq!(all, b"789");
+        assert!(!input.next_part());
     }
 
     #[test]

@@ -17,6 +17,8 @@ mod encode;
 mod engine;
 mod error;
 pub mod filters;
+#[doc(hidden)]
+pub mod fuzzing;
 mod input;
 mod mp3_index;
 mod mp4_index;

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use lavalink_audio::{AudioError, MAX_PACKET, MediaHint, PipelineEvent, PipelineSpec, Popped, Probed, probe};
+use lavalink_audio::{
+    AudioError, MAX_PACKET, MediaHint, PipelineEvent, PipelineSpec, Popped, Probed, ResamplingQuality, probe,
+};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
-use support::{Manner, TestInput, Wish, encode, engine, start, two_tones};
+use support::{Manner, TestInput, Wish, assert_tone, decode, encode, engine, engine_with, start, two_tones};
 
 const FORMATS: [(&str, &[&str]); 9] = [
     ("a.mp3", &["-b:a", "128k"]),
@@ -224,4 +226,37 @@ fn mutated_files_end_and_leave_the_engine_usable() {
         (50..=53).contains(&frames),
         "the engine suffered: {frames} frames"
     );
+}
+
+#[test]
+fn samples_that_are_no_numbers_are_survived() {
+    let bytes = encode(&two_tones(2.0, 44_100), "a.wav", &["-c:a", "pcm_f32le"]);
+    let data = bytes.windows(4).position(|w| w == b"data").expect("a data chunk") + 8;
+    let mut broken = bytes.clone();
+    let odd = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, f32::MIN];
+    for (index, value) in odd.into_iter().enumerate() {
+        let at = data + 80_000 + 4 * index;
+        broken[at..at + 4].copy_from_slice(&value.to_le_bytes());
+    }
+    for resampling in [
+        ResamplingQuality::Low,
+        ResamplingQuality::Medium,
+        ResamplingQuality::High,
+    ] {
+        let engine = engine_with(resampling, 25);
+        let mut playing = start(&engine, &broken, Wish::default());
+        let frames = playing.rest();
+        let failed = playing
+            .events
+            .try_iter()
+            .any(|event| matches!(event, PipelineEvent::Failed { .. }));
+        assert!(
+            !failed && frames.len() >= 100,
+            "{resampling:?}: {} frames",
+            frames.len()
+        );
+        // What comes behind the bad place sounds as it should.
+        let [left, _] = decode(&frames);
+        assert_tone(&left[48_000..], 440.0, 0.25, "after the bad samples");
+    }
 }

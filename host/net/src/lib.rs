@@ -7,6 +7,8 @@
 mod client;
 mod egress;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod hls;
 mod http_origin;
 mod icy;

@@ -1,6 +1,7 @@
 //! Where the bytes of a medium come from, whatever it is.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -10,7 +11,8 @@ use crate::{NetError, PieceIndex, StreamTitles};
 /// What an origin says once it is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Opened {
-    /// Offset of the first byte the next read delivers; the one asked for, unless the origin is live.
+    /// Offset of the first byte the next read delivers: the one asked for, except that the first open of a medium in
+    /// pieces may begin with the piece playback begins with.
     pub offset: u64,
     /// Bytes of the whole medium, when known.
     pub total: Option<u64>,
@@ -35,6 +37,17 @@ pub trait ByteOrigin: Send + 'static {
 
     /// Whether a pending `open` or `read` may be dropped for an `open` elsewhere. When not, a jump waits for it.
     fn is_cancellable(&self) -> bool {
+        false
+    }
+
+    /// Playback begins at this time. Told before the first open, so that a medium in pieces need not open any before it.
+    fn begin_at(&mut self, start: Duration) {
+        let _ = start;
+    }
+
+    /// Whether the bytes read last are the first of a part that is a medium of its own: what reads the bytes before them
+    /// must not read on into them. Asked once after each read.
+    fn begins_part(&mut self) -> bool {
         false
     }
 

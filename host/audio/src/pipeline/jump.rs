@@ -14,7 +14,8 @@ use super::session::{Session, Stop};
 use crate::container::{self, Container, Id3, OPEN_BUDGET_BYTES};
 use crate::input::Offer;
 use crate::mp4_index::{decode_time, fragment_header};
-use crate::{AudioError, MediaPiece};
+use crate::probe::{HEAD_BYTES, Kind, detect};
+use crate::{AudioError, MediaHint, MediaPiece};
 
 /// Opus needs this much audio before a point to decode it right (RFC 7845, section 4.6).
 const OPUS_PREROLL_NS: i64 = 80_000_000;
@@ -92,7 +93,7 @@ impl Session<'_> {
                 cause: error.to_string(),
             })
         })?;
-        self.reopen()?;
+        self.open_part()?;
         self.decoder.reset();
         self.shift_ns = 0;
         self.rebase_ns = Some(duration_ns(piece.start));
@@ -223,6 +224,26 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// Opens what begins at what is now the first byte of the input. It may be another container than before.
+    pub(super) fn open_part(&mut self) -> Result<(), Stop> {
+        let _ = self.link.take_abandoned();
+        self.link.set_budget(Some(OPEN_BUDGET_BYTES));
+        match self.link.head(HEAD_BYTES) {
+            Ok(head) => {
+                if let Some(Kind::Container(container)) = detect(&head, &MediaHint::default()) {
+                    self.container = container;
+                }
+            }
+            Err(_) if self.link.take_abandoned() => {
+                self.reader_is_lost = true;
+                return Err(Stop::Seek);
+            }
+            Err(error) => return Err(Stop::Failed(error)),
+        }
+        self.origin_ns = 0;
+        self.reopen()
+    }
+
     /// Opens the container at what is now the first byte of the input.
     fn reopen(&mut self) -> Result<(), Stop> {
         // Errors of the failed seek are behind us; if they persist, opening fails with them.
@@ -248,6 +269,18 @@ impl Session<'_> {
         self.reader_is_lost = false;
         self.next_chain()
     }
+}
+
+/// Goes to the piece of the medium that plays at `start`, when there are pieces and it is not the first.
+pub(super) fn piece_for(link: &Link<'_>, start: Duration) -> Result<Option<MediaPiece>, AudioError> {
+    let piece = link.piece_at(start.saturating_sub(PIECE_PREROLL));
+    let Some(piece) = piece.filter(|_| !start.is_zero() && !link.seek_is_pending()) else {
+        return Ok(None);
+    };
+    link.restart_at(piece.offset).map_err(|error| AudioError::Seek {
+        cause: error.to_string(),
+    })?;
+    Ok(Some(piece))
 }
 
 /// Opens the container at the first byte of the input.

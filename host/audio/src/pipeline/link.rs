@@ -131,6 +131,11 @@ impl<'y> Link<'y> {
         self.input.lock().restart_at(offset)
     }
 
+    /// See [`HeadInput::next_part`].
+    pub(super) fn next_part(&self) -> bool {
+        self.input.lock().next_part()
+    }
+
     /// Bytes of the whole file, whatever is spliced.
     pub(super) fn file_len(&self) -> Option<u64> {
         self.input.lock().file_len()
@@ -188,7 +193,9 @@ impl<'y> Link<'y> {
             match filled {
                 Ok(true) => return Ok(self.input.lock().head().to_vec()),
                 Ok(false) => drought = Drought::default(),
-                Err(error) if is_temporary(&error) => self.wait_for_bytes(&mut drought),
+                Err(error) if is_temporary(&error) && !self.is_abandoned(&drought) => {
+                    self.wait_for_bytes(&mut drought);
+                }
                 Err(error) => {
                     return Err(AudioError::Decode {
                         cause: error.to_string(),
@@ -219,11 +226,7 @@ impl<'y> Link<'y> {
                     return Ok(count);
                 }
                 Err(error) if is_temporary(&error) => {
-                    if drought.since.is_some_and(|since| since.elapsed() > PATIENCE)
-                        && self.may_abandon.get()
-                        && self.seek_is_pending()
-                    {
-                        self.abandoned.set(true);
+                    if self.is_abandoned(&drought) {
                         return Err(io::Error::other("the read was abandoned for a seek"));
                     }
                     self.wait_for_bytes(&mut drought);
@@ -231,6 +234,17 @@ impl<'y> Link<'y> {
                 Err(error) => return Err(self.note(error)),
             }
         }
+    }
+
+    /// Whether a read that gets no bytes is given up for a seek.
+    fn is_abandoned(&self, drought: &Drought) -> bool {
+        let is_abandoned = drought.since.is_some_and(|since| since.elapsed() > PATIENCE)
+            && self.may_abandon.get()
+            && self.seek_is_pending();
+        if is_abandoned {
+            self.abandoned.set(true);
+        }
+        is_abandoned
     }
 
     /// Parks the pipeline until bytes arrive. Returns once without parking, for the read that has to follow the

@@ -8,9 +8,9 @@ use symphonia::core::formats::FormatReader;
 use symphonia::core::packet::Packet;
 use symphonia::core::units::Duration as Ticks;
 
-use super::clock::{frames_of, nanos_of, position_of, samples_of, time_ns};
+use super::clock::{duration_ns, frames_of, nanos_of, position_of, samples_of, time_ns};
 use super::extent::{Extent, Index};
-use super::jump::open_reader;
+use super::jump::{self, open_reader};
 use super::link::Link;
 use super::pcm::PcmPath;
 use super::{Settings, Turn};
@@ -86,6 +86,8 @@ pub(super) struct Session<'a> {
     pub(super) position: u64,
     pub(super) reader_is_lost: bool,
     pub(super) ever_sought: bool,
+    /// The place to begin at was gone to before anything was read.
+    is_at_start: bool,
     ever_decoded: bool,
     bad_packets: u32,
     pub(super) bad_reads: u32,
@@ -102,6 +104,8 @@ impl<'a> Session<'a> {
         start: Duration,
     ) -> Result<Self, AudioError> {
         link.set_budget(Some(OPEN_BUDGET_BYTES));
+        // A medium in pieces is opened where it is to play, not read from its beginning.
+        let piece = jump::piece_for(link, start)?;
         let head = link.head(HEAD_BYTES)?;
         let tag_bytes = id3_length(&head);
         let container = match detect(&head, hint) {
@@ -147,12 +151,13 @@ impl<'a> Session<'a> {
             frames,
             decoded: Vec::new(),
             passed: None,
-            discard_until_ns: Some(0),
+            discard_until_ns: Some(piece.map_or(0, |_| duration_ns(start))),
             shift_ns: 0,
-            rebase_ns: None,
-            position: 0,
+            rebase_ns: piece.map(|piece| duration_ns(piece.start)),
+            position: piece.map_or(0, |_| samples_of(duration_ns(start))),
             reader_is_lost: false,
-            ever_sought: false,
+            ever_sought: piece.is_some(),
+            is_at_start: piece.is_some(),
             ever_decoded: false,
             bad_packets: 0,
             bad_reads: 0,
@@ -174,7 +179,7 @@ impl<'a> Session<'a> {
             passthrough,
         }));
         self.link.allow_abandoning();
-        let mut outcome = if start.is_zero() || self.link.seek_is_pending() {
+        let mut outcome = if start.is_zero() || self.is_at_start || self.link.seek_is_pending() {
             Ok(())
         } else {
             self.go_to(start)
@@ -251,7 +256,7 @@ impl<'a> Session<'a> {
                 self.link.made_progress();
                 Ok((packet.track_id == self.selected.track.id).then_some(packet))
             }
-            Ok(None) => self.finish(),
+            Ok(None) => self.end_of_part(),
             Err(_) if self.link.take_abandoned() => {
                 self.reader_is_lost = true;
                 Err(Stop::Seek)
@@ -263,7 +268,7 @@ impl<'a> Session<'a> {
                 match error {
                     MediaError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
                         self.last_problem = "the file ends early".to_owned();
-                        self.finish()
+                        self.end_of_part()
                     }
                     MediaError::ResetRequired => self.next_chain().map(|()| None),
                     MediaError::DecodeError(problem) if self.bad_reads < MAX_BAD_READS => {
@@ -297,6 +302,15 @@ impl<'a> Session<'a> {
         }
         self.rebase_ns = Some(nanos_of(self.position));
         Ok(())
+    }
+
+    /// The container has ended: goes on with the next one where the medium has several, else ends.
+    fn end_of_part<T>(&mut self) -> Result<Option<T>, Stop> {
+        if !self.link.next_part() {
+            return self.finish();
+        }
+        self.open_part()?;
+        Ok(None)
     }
 
     /// Plays what is held back, then ends.

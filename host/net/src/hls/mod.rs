@@ -38,6 +38,12 @@ pub(crate) enum HlsProblem {
         /// Most segments kept.
         limit: usize,
     },
+    /// An initialisation section that is none.
+    #[error("the HLS stream has an initialisation section of more than {limit} bytes")]
+    Section {
+        /// Most bytes of one.
+        limit: u64,
+    },
     /// Digital rights management.
     #[error("the HLS stream is encrypted with {method}, which cannot be played")]
     Encryption {
@@ -84,4 +90,16 @@ pub async fn describe_hls(client: &HttpClient, request: Request) -> Result<HlsDe
             .then(|| list.length())
             .filter(|length| !length.is_zero()),
     })
+}
+
+/// Reads a playlist and chooses a rendition of it; for [`crate::fuzzing`].
+pub(crate) fn read_playlist(bytes: &[u8], base: &reqwest::Url) {
+    if let Ok(playlist::Playlist::Master(master)) = playlist::parse(bytes, base) {
+        let _ = select::choose(&master);
+    }
+}
+
+/// Reads a segment that arrives in pieces of `piece` bytes, in the clear and encrypted; for [`crate::fuzzing`].
+pub(crate) fn read_segment(bytes: &[u8], piece: usize) {
+    segment::read_pieces(bytes, piece);
 }

@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use reqwest::Url;
 use tokio::time::Instant;
 
+use super::HlsProblem;
 use super::cipher::{BLOCK, sequence_iv};
 use super::fetch::{self, Rendition};
 use super::playlist::{Key, Map, MediaPlaylist, Resource};
@@ -26,6 +27,15 @@ const SILENT_RANGE: (Duration, Duration) = (Duration::from_secs(10), Duration::f
 /// Segments of a live stream in a row that may be missing.
 const MAX_MISSING: u32 = 5;
 
+/// Where decoding begins before the time asked for, as in the audio engine: a decoder needs what is before it.
+const LEAD_IN: Duration = Duration::from_millis(100);
+
+/// Most bytes of an initialisation section; real ones have about a thousand.
+const MAX_SECTION_BYTES: u64 = 1024 * 1024;
+
+/// Bytes of a section asked for at once.
+const PLENTY: usize = 64 * 1024;
+
 /// Keys remembered: streams change them at intervals and go back only by seeks.
 const MAX_KEYS: usize = 8;
 
@@ -39,24 +49,36 @@ pub struct HlsOrigin {
     template: Request,
     index: Arc<PieceIndex>,
     rendition: Option<Rendition>,
+    /// Time playback begins at.
+    start: Duration,
     /// When the playlist was fetched last, and whether that brought something new.
     looked: Instant,
     has_grown: bool,
     /// Number of the segment to be opened next.
     next: u64,
-    /// What has to be read before the next segment is opened.
-    queue: VecDeque<Part>,
+    /// The segment to be opened, once it is known.
+    queued: Option<Part>,
     body: Option<SegmentBody>,
-    /// The initialisation section the bytes delivered last belong to.
+    /// The initialisation section that was read last, and its bytes.
     map: Option<Arc<Map>>,
+    section: Bytes,
+    /// What is left to be delivered of a section.
+    pending: Bytes,
+    /// Whether anything was delivered since the last open.
+    has_delivered: bool,
+    /// The next bytes do not go on with those before them.
+    is_break_due: bool,
+    /// The bytes delivered last were the first of a part.
+    begins_part: bool,
     keys: VecDeque<(Url, [u8; BLOCK])>,
     missing: u32,
 }
 
-/// Something to be read: an initialisation section or a segment.
+/// A segment to be read, after its initialisation section.
 struct Part {
     resource: Resource,
     key: Option<Arc<Key>>,
+    map: Option<Arc<Map>>,
     sequence: u64,
 }
 
@@ -71,12 +93,18 @@ impl HlsOrigin {
             template: request,
             index: Arc::default(),
             rendition: None,
+            start: Duration::ZERO,
             looked: Instant::now(),
             has_grown: true,
             next: 0,
-            queue: VecDeque::new(),
+            queued: None,
             body: None,
             map: None,
+            section: Bytes::new(),
+            pending: Bytes::new(),
+            has_delivered: false,
+            is_break_due: false,
+            begins_part: false,
             keys: VecDeque::new(),
             missing: 0,
         }
@@ -84,15 +112,24 @@ impl HlsOrigin {
 
     async fn open_at(&mut self, offset: u64) -> Result<Opened, NetError> {
         self.body = None;
-        self.queue.clear();
+        self.queued = None;
         self.map = None;
+        self.section.clear();
+        self.pending.clear();
+        self.has_delivered = false;
+        self.is_break_due = false;
         self.missing = 0;
+        let mut offset = offset;
         if self.rendition.is_none() {
             let rendition = fetch::resolve(&self.client, &self.template).await?;
             self.looked = Instant::now();
             if rendition.list.is_complete {
                 self.index
                     .set(rendition.list.segments.iter().map(|segment| segment.duration));
+                let first = self.index.at(self.start.saturating_sub(LEAD_IN));
+                if let Some(piece) = first.filter(|_| offset == 0) {
+                    offset = piece.offset;
+                }
             }
             self.rendition = Some(rendition);
         }
@@ -127,17 +164,21 @@ impl HlsOrigin {
 
     async fn next_bytes(&mut self, max: usize) -> Result<Bytes, NetError> {
         loop {
-            if self.body.is_none() && !self.advance().await? {
-                return Ok(Bytes::new());
+            if !self.pending.is_empty() {
+                let bytes = self.pending.split_to(max.min(self.pending.len()));
+                return Ok(self.deliver(bytes));
             }
             let Some(body) = &mut self.body else {
+                if self.advance().await? {
+                    continue;
+                }
                 return Ok(Bytes::new());
             };
             match body.read(max).await {
                 Ok(bytes) if bytes.is_empty() => self.body = None,
                 Ok(bytes) => {
                     self.missing = 0;
-                    return Ok(bytes);
+                    return Ok(self.deliver(bytes));
                 }
                 Err(error) => {
                     self.body = None;
@@ -147,13 +188,20 @@ impl HlsOrigin {
         }
     }
 
+    fn deliver(&mut self, bytes: Bytes) -> Bytes {
+        let is_break_due = std::mem::take(&mut self.is_break_due);
+        self.begins_part = is_break_due && self.has_delivered;
+        self.has_delivered = true;
+        bytes
+    }
+
     /// Opens what is to be read next; `false` at the end of the stream.
     async fn advance(&mut self) -> Result<bool, NetError> {
         loop {
-            if self.queue.is_empty() && !self.plan().await? {
+            if self.queued.is_none() && !self.plan().await? {
                 return Ok(false);
             }
-            let Some(part) = self.queue.pop_front() else {
+            let Some(part) = self.queued.take() else {
                 continue;
             };
             match self.open_part(&part).await {
@@ -170,7 +218,7 @@ impl HlsOrigin {
         }
     }
 
-    /// Queues the next segment, with its initialisation section when that is another one than before.
+    /// Queues the next segment.
     async fn plan(&mut self) -> Result<bool, NetError> {
         let silent_since = Instant::now();
         loop {
@@ -187,6 +235,7 @@ impl HlsOrigin {
                     "jumping to what the playlist has"
                 );
                 self.next = live_edge(list);
+                self.is_break_due = true;
             }
             let segment = self
                 .next
@@ -195,17 +244,11 @@ impl HlsOrigin {
             if let Some(segment) = segment {
                 let sequence = self.next;
                 self.next += 1;
-                if let Some(map) = segment.map.as_ref().filter(|map| self.map.as_ref() != Some(*map)) {
-                    self.queue.push_back(Part {
-                        resource: map.resource.clone(),
-                        key: map.key.clone(),
-                        sequence,
-                    });
-                }
-                self.map.clone_from(&segment.map);
-                self.queue.push_back(Part {
+                self.is_break_due |= segment.is_discontinuous;
+                self.queued = Some(Part {
                     resource: segment.resource.clone(),
                     key: segment.key.clone(),
+                    map: segment.map.clone(),
                     sequence,
                 });
                 return Ok(true);
@@ -274,9 +317,6 @@ impl HlsOrigin {
         tracing::debug!(sequence, "the playlist was fetched anew");
         self.rendition = Some(fresh);
         self.keys.clear();
-        self.queue.clear();
-        // The section is sent again only where it may have been lost with the queue.
-        self.map = None;
         self.next = sequence;
         Ok(())
     }
@@ -292,16 +332,67 @@ impl HlsOrigin {
             return Err(error);
         }
         tracing::debug!(%error, "a segment of a live stream is left out");
-        self.queue.clear();
         Ok(())
     }
 
     async fn open_part(&mut self, part: &Part) -> Result<SegmentBody, NetError> {
-        let secret = match &part.key {
+        self.prepare_section(part).await?;
+        self.open_resource(&part.resource, part.key.as_deref(), part.sequence)
+            .await
+    }
+
+    /// Sees to it that the section of a segment is delivered before it, when that is another one than before.
+    async fn prepare_section(&mut self, part: &Part) -> Result<(), NetError> {
+        if part.map != self.map {
+            let section = match &part.map {
+                None => Bytes::new(),
+                Some(map) => self.section(map, part.sequence).await?,
+            };
+            self.map.clone_from(&part.map);
+            // The same section often comes under a new address.
+            if section != self.section {
+                self.section = section;
+                self.is_break_due = true;
+            }
+        }
+        if self.is_break_due {
+            self.pending = self.section.clone();
+        }
+        Ok(())
+    }
+
+    /// All of an initialisation section.
+    async fn section(&mut self, map: &Map, sequence: u64) -> Result<Bytes, NetError> {
+        let mut body = self
+            .open_resource(&map.resource, map.key.as_deref(), sequence)
+            .await?;
+        let mut section = Vec::new();
+        loop {
+            let bytes = body.read(PLENTY).await?;
+            if bytes.is_empty() {
+                return Ok(section.into());
+            }
+            section.extend_from_slice(&bytes);
+            if section.len() as u64 > MAX_SECTION_BYTES {
+                return Err(HlsProblem::Section {
+                    limit: MAX_SECTION_BYTES,
+                }
+                .into());
+            }
+        }
+    }
+
+    async fn open_resource(
+        &mut self,
+        resource: &Resource,
+        key: Option<&Key>,
+        sequence: u64,
+    ) -> Result<SegmentBody, NetError> {
+        let secret = match key {
             None => None,
-            Some(key) => Some(self.secret(key, part.sequence).await?),
+            Some(key) => Some(self.secret(key, sequence).await?),
         };
-        SegmentBody::open(self.client.clone(), &self.template, &part.resource, secret).await
+        SegmentBody::open(self.client.clone(), &self.template, resource, secret).await
     }
 
     async fn secret(&mut self, key: &Key, sequence: u64) -> Result<Secret, NetError> {
@@ -359,6 +450,14 @@ impl ByteOrigin for HlsOrigin {
 
     fn is_cancellable(&self) -> bool {
         true
+    }
+
+    fn begin_at(&mut self, start: Duration) {
+        self.start = start;
+    }
+
+    fn begins_part(&mut self) -> bool {
+        std::mem::take(&mut self.begins_part)
     }
 
     fn pieces(&self) -> Option<Arc<PieceIndex>> {

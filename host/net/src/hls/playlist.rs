@@ -86,6 +86,8 @@ pub(super) struct Segment {
     pub(super) key: Option<Arc<Key>>,
     /// What has to be read before it (`EXT-X-MAP`).
     pub(super) map: Option<Arc<Map>>,
+    /// It does not go on where the one before ended: container, codec and times may be others (`EXT-X-DISCONTINUITY`).
+    pub(super) is_discontinuous: bool,
 }
 
 /// An initialisation section.
@@ -231,6 +233,7 @@ impl SegmentReader<'_> {
             duration,
             key: self.key.clone(),
             map: self.map.clone(),
+            is_discontinuous: segment.discontinuity,
         })
     }
 

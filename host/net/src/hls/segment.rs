@@ -101,6 +101,23 @@ impl TagSkip {
     }
 }
 
+/// Takes the tag off a segment that arrives in pieces, in the clear and encrypted; for [`crate::fuzzing`].
+pub(super) fn read_pieces(bytes: &[u8], piece: usize) {
+    for is_secret in [false, true] {
+        let mut cipher = is_secret.then(|| SegmentCipher::new(&[7; BLOCK], &[9; BLOCK]));
+        let mut tag = TagSkip::default();
+        for received in bytes.chunks(piece.max(1)) {
+            let clear = match &mut cipher {
+                Some(cipher) => cipher.push(received),
+                None => received.to_vec(),
+            };
+            let _ = tag.push(clear.into(), false);
+        }
+        let rest = cipher.and_then(|mut cipher| cipher.finish());
+        let _ = tag.push(rest.unwrap_or_default().into(), true);
+    }
+}
+
 /// Bytes of the ID3v2 tag that `head` begins with (ID3v2.4, section 3.1), 0 without one.
 fn tag_length(head: &[u8]) -> usize {
     let &[b'I', b'D', b'3', version, _, flags, a, b, c, d, ..] = head else {

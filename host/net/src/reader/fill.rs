@@ -21,7 +21,8 @@ pub(super) async fn fill(shared: Arc<Shared>, mut origin: Box<dyn ByteOrigin>) {
             Step::Read(max) => {
                 let cancellable = origin.is_cancellable();
                 if let Some(bytes) = unless_superseded(&shared, cancellable, origin.read(max)).await {
-                    shared.publish_bytes(bytes);
+                    let begins_part = origin.begins_part();
+                    shared.publish_bytes(bytes, begins_part);
                 }
             }
             Step::Wait => shared.woken().await,

@@ -33,6 +33,8 @@ pub struct ReaderConfig {
     pub skip_bytes: u64,
     /// Longest wait of [`MediaReader::ready`].
     pub open_timeout: Duration,
+    /// Time playback begins at: media in pieces are opened there instead of at their first byte.
+    pub start: Duration,
 }
 
 impl Default for ReaderConfig {
@@ -44,6 +46,7 @@ impl Default for ReaderConfig {
             keep_behind_bytes: 64 * 1024,
             skip_bytes: 512 * 1024,
             open_timeout: Duration::from_secs(20),
+            start: Duration::ZERO,
         }
     }
 }
@@ -62,8 +65,9 @@ pub struct MediaReader {
 }
 
 impl MediaReader {
-    /// Starts to open `origin` at byte 0 and to read ahead.
-    pub fn spawn(runtime: &Handle, origin: Box<dyn ByteOrigin>, config: ReaderConfig) -> Self {
+    /// Starts to open `origin`, at byte 0 unless it is in pieces and playback begins later, and to read ahead.
+    pub fn spawn(runtime: &Handle, mut origin: Box<dyn ByteOrigin>, config: ReaderConfig) -> Self {
+        origin.begin_at(config.start);
         let shared = Arc::new(Shared::new(config));
         let pieces = origin.pieces();
         let titles = origin.titles();
@@ -121,6 +125,12 @@ impl MediaReader {
     /// The piece to seek to for a time, when the medium is cut into timed pieces.
     pub fn piece_at(&self, time: Duration) -> Option<Piece> {
         self.pieces.as_ref()?.at(time)
+    }
+
+    /// After a read that gave the end: goes over to the next part of a medium made of several, each with a beginning of
+    /// its own. `false` when it was the end of the medium.
+    pub fn next_part(&mut self) -> bool {
+        self.shared.next_part()
     }
 
     /// What the station calls its songs, if it was asked; follows what is read.

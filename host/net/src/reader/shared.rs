@@ -1,5 +1,6 @@
 //! What the consumer and the read-ahead task both see. The lock is held for copies of at most one chunk, never longer.
 
+use std::collections::VecDeque;
 use std::io::{self, SeekFrom};
 use std::task::Waker;
 use std::time::Duration;
@@ -58,6 +59,10 @@ struct State {
     position: u64,
     /// From the first open; the length may become known later.
     opened: Option<Opened>,
+    /// Offsets in the window at which another part of the medium begins, ascending.
+    parts: VecDeque<u64>,
+    /// The part the consumer has gone over to last.
+    part: Option<u64>,
     /// For a consumer that found nothing to read.
     waker: Option<Waker>,
     /// Where the position was moved to last.
@@ -75,11 +80,33 @@ impl State {
         usize::try_from(self.window.end().saturating_sub(self.position)).unwrap_or(usize::MAX)
     }
 
-    /// Abandons what is held and opens again at `target`.
-    fn reopen(&mut self, target: u64) {
+    /// Abandons what is held and goes on at `target`.
+    fn move_to(&mut self, target: u64) {
         self.window.move_to(target);
+        self.parts.clear();
+        self.part = None;
         self.position = target;
         self.run_start = target;
+    }
+
+    /// Frees what lies more than `keep` bytes behind the position.
+    fn forget(&mut self, keep: usize) {
+        self.window
+            .forget_before(self.position.saturating_sub(keep as u64));
+        while self.parts.front().is_some_and(|&part| !self.window.covers(part)) {
+            self.parts.pop_front();
+        }
+    }
+
+    /// Offset of the next part that the consumer has not gone over to.
+    fn next_part(&self) -> Option<u64> {
+        let is_ahead = |part: &&u64| **part >= self.position && Some(**part) != self.part;
+        self.parts.iter().find(is_ahead).copied()
+    }
+
+    /// Abandons what is held and opens again at `target`.
+    fn reopen(&mut self, target: u64) {
+        self.move_to(target);
         self.phase = Phase::Unopened;
     }
 }
@@ -103,6 +130,8 @@ impl Shared {
             window: Window::default(),
             position: 0,
             opened: None,
+            parts: VecDeque::new(),
+            part: None,
             waker: None,
             run_start: 0,
             read_ahead: config.read_ahead_bytes,
@@ -145,14 +174,15 @@ impl Shared {
         if buffer.is_empty() {
             return Ok(0);
         }
-        let copied = state.window.copy(state.position, buffer);
+        let limit = state.next_part().map_or(u64::MAX, |part| part - state.position);
+        if limit == 0 {
+            return Ok(0);
+        }
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(buffer.len());
+        let copied = state.window.copy(state.position, &mut buffer[..limit]);
         if copied > 0 {
             state.position += copied as u64;
-            state.window.forget_before(
-                state
-                    .position
-                    .saturating_sub(self.config.keep_behind_bytes as u64),
-            );
+            state.forget(self.config.keep_behind_bytes);
             // Woken only when half is free: each piece costs the task, and often a thread of its own, a wake-up.
             if state.parked && state.ahead() <= state.read_ahead / 2 {
                 state.parked = false;
@@ -168,6 +198,17 @@ impl Shared {
         }
     }
 
+    /// Goes over to the part that begins at the position; `false` when none does.
+    pub(super) fn next_part(&self) -> bool {
+        let mut state = self.state.lock();
+        let position = state.position;
+        let is_there = state.next_part() == Some(position);
+        if is_there {
+            state.part = Some(position);
+        }
+        is_there
+    }
+
     pub(super) fn seek(&self, target: SeekFrom) -> io::Result<u64> {
         let mut state = self.state.lock();
         let target = resolve(
@@ -180,13 +221,13 @@ impl Shared {
         let is_running = matches!(state.phase, Phase::Flowing | Phase::Ended);
         if state.window.covers(target) || (is_running && target > end && distance <= self.config.skip_bytes) {
             state.position = target;
+            state.part = None;
         } else if state
             .opened
             .and_then(|opened| opened.total)
             .is_some_and(|total| target >= total)
         {
-            state.window.move_to(target);
-            state.position = target;
+            state.move_to(target);
             state.phase = Phase::Ended;
         } else if state.task_ended {
             return Err(io::Error::other(task_ended()));
@@ -194,6 +235,7 @@ impl Shared {
             state.reopen(target);
         } else if is_running && target > end && distance <= MAX_READ_ON_BYTES {
             state.position = target;
+            state.part = None;
         } else {
             let text = format!("the medium cannot jump to byte {target}");
             return Err(io::Error::new(io::ErrorKind::Unsupported, text));
@@ -295,7 +337,8 @@ impl Shared {
     /// The outcome of [`Step::Open`].
     pub(super) fn publish_opened(&self, offset: u64, result: Result<Opened, NetError>) {
         let result = result.and_then(|opened| {
-            if opened.offset == offset {
+            let is_first = offset == 0 && self.state.lock().opened.is_none();
+            if opened.offset == offset || is_first {
                 return Ok(opened);
             }
             let reason = format!(
@@ -311,6 +354,9 @@ impl Shared {
             Ok(opened) => {
                 let mut state = self.state.lock();
                 if matches!(state.phase, Phase::Opening) {
+                    if opened.offset != offset {
+                        state.move_to(opened.offset);
+                    }
                     state.phase = Phase::Flowing;
                 }
                 let total = opened.total.or(state.opened.and_then(|before| before.total));
@@ -323,7 +369,7 @@ impl Shared {
     }
 
     /// The outcome of [`Step::Read`].
-    pub(super) fn publish_bytes(&self, result: Result<Bytes, NetError>) {
+    pub(super) fn publish_bytes(&self, result: Result<Bytes, NetError>, begins_part: bool) {
         match result {
             Ok(bytes) => {
                 let mut state = self.state.lock();
@@ -334,11 +380,12 @@ impl Shared {
                 if bytes.is_empty() {
                     state.phase = Phase::Ended;
                 } else {
+                    if begins_part {
+                        let part = state.window.end();
+                        state.parts.push_back(part);
+                    }
                     state.window.push(&bytes);
-                    let keep = state
-                        .position
-                        .saturating_sub(self.config.keep_behind_bytes as u64);
-                    state.window.forget_before(keep);
+                    state.forget(self.config.keep_behind_bytes);
                 }
                 drop(state);
                 self.announce();

@@ -63,6 +63,10 @@ impl MediaInput for PlaybackInput {
         })
     }
 
+    fn next_part(&mut self) -> bool {
+        self.0.next_part()
+    }
+
     fn wake_on_bytes(&mut self, waker: &Waker) -> bool {
         self.0.wake_on_bytes(waker);
         true

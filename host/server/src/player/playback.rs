@@ -442,6 +442,7 @@ async fn open(services: &Services, track: &LoadedTrack, start: Duration) -> Open
         read_ahead_bytes: FIRST_READ_AHEAD_BYTES,
         max_read_ahead_bytes: *READ_AHEAD_BYTES.end(),
         keep_behind_bytes: KEEP_BEHIND_BYTES,
+        start,
         ..ReaderConfig::default()
     };
     let (mut reader, hint) = services.opener.open(media, config)?;
