@@ -71,6 +71,14 @@ pub struct Grants {
 }
 
 impl Grants {
+    /// Nothing beyond the memory every instance has.
+    pub fn none() -> Self {
+        Self {
+            hosts: Vec::new(),
+            memory_mib: DEFAULT_MEMORY_MIB,
+        }
+    }
+
     /// All a plugin asks for. One that does not speak of hosts gets none when it is WebAssembly, and any when it is
     /// native or built in: such a one could open sockets of its own anyway.
     pub fn wanted_by(manifest: &Manifest, form: Form) -> Self {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::admission::Form;
 use crate::error::{LoadError, LoadReport};
+use crate::java::java_archive;
 
 /// A file that may be a plugin.
 #[derive(Debug)]
@@ -37,9 +38,10 @@ impl Kind {
     }
 }
 
-/// All plugin files of the directories: in the order of the directories, each sorted by file name. A directory that
-/// does not exist has no files. Files of other kinds are passed over.
-pub(crate) fn candidates(dirs: &[PathBuf]) -> (Vec<Candidate>, Vec<LoadReport>) {
+/// All plugin files of the directories: in the order of the directories, each sorted by file name, and then those named by
+/// themselves. A directory that does not exist has no files. Files of other kinds are passed over, and a file that has
+/// been met before.
+pub(crate) fn candidates(dirs: &[PathBuf], files: &[PathBuf]) -> (Vec<Candidate>, Vec<LoadReport>) {
     let mut found = Vec::new();
     let mut refused = Vec::new();
     for dir in dirs {
@@ -65,6 +67,16 @@ pub(crate) fn candidates(dirs: &[PathBuf]) -> (Vec<Candidate>, Vec<LoadReport>) 
             }
         }
     }
+    for path in files {
+        match candidate(path) {
+            Ok(candidate) if found.iter().any(|other: &Candidate| other.path == candidate.path) => {}
+            Ok(candidate) => found.push(candidate),
+            Err(error) => refused.push(LoadReport {
+                path: path.clone(),
+                result: Err(error),
+            }),
+        }
+    }
     (found, refused)
 }
 
@@ -76,12 +88,12 @@ fn files_of(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// One file that has been a plugin before.
+/// One file that should be a plugin.
 pub(crate) fn candidate(path: &Path) -> Result<Candidate, LoadError> {
     examine(path)?.ok_or_else(|| {
         LoadError::Unreadable(std::io::Error::new(
             std::io::ErrorKind::InvalidInput,
-            "it is no file of a plugin any more",
+            "it is no file of a plugin",
         ))
     })
 }
@@ -99,7 +111,12 @@ fn examine(path: &Path) -> Result<Option<Candidate>, LoadError> {
         return Err(LoadError::Empty);
     }
     match kind {
-        Kind::JavaArchive => Err(LoadError::JavaArchive),
+        Kind::JavaArchive => {
+            let name = path.file_name().unwrap_or_default();
+            Err(LoadError::JavaArchive {
+                what: java_archive(&name.to_string_lossy()),
+            })
+        }
         Kind::Precompiled => Err(LoadError::Precompiled),
         Kind::WebAssembly if !cfg!(feature = "wasm") => Err(LoadError::WebAssembly),
         Kind::WebAssembly => opened(path, Form::Wasm),
@@ -135,7 +152,7 @@ mod tests {
         std::fs::create_dir(dir.path().join("folder.so")).unwrap();
         let missing = dir.path().join("missing");
 
-        let (found, refused) = candidates(&[missing, dir.path().to_owned()]);
+        let (found, refused) = candidates(&[missing, dir.path().to_owned()], &[dir.path().join("b.so")]);
 
         let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
         assert_eq!(
@@ -167,7 +184,7 @@ mod tests {
     #[test]
     fn a_file_in_place_of_a_directory_is_reported() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let (found, refused) = candidates(&[file.path().to_owned()]);
+        let (found, refused) = candidates(&[file.path().to_owned()], &[]);
         assert!(found.is_empty());
         assert!(matches!(refused[0].result, Err(LoadError::Unreadable(_))));
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use lavalink_plugin_api::Failure;
 
 use crate::PluginInfo;
+use crate::admission::Form;
 use crate::manifest::ManifestError;
 
 /// What became of one file of a plugin directory.
@@ -30,10 +31,11 @@ pub enum LoadError {
     #[error("the file is empty, probably a broken download; fetch it again")]
     Empty,
     /// A plugin of Java Lavalink.
-    #[error(
-        "this is a plugin for the Java node and cannot run here; remove it and install its native build, if there is one"
-    )]
-    JavaArchive,
+    #[error("this is {what}")]
+    JavaArchive {
+        /// Which, and what there is instead.
+        what: String,
+    },
     /// A WebAssembly plugin.
     #[error(
         "this build of the node does not run WebAssembly plugins; install the native build of the plugin"
@@ -125,6 +127,16 @@ pub enum LoadError {
         plugin: String,
         /// The limit it passed.
         limit: Duration,
+    },
+    /// A plugin of that name is there, and one of the two is native.
+    #[error(
+        "plugin {plugin} is loaded already and is {form}, which cannot be exchanged while the node runs; restart the node"
+    )]
+    AlreadyLoaded {
+        /// Name in the manifest.
+        plugin: String,
+        /// What the loaded one is made of.
+        form: Form,
     },
     /// Nothing of that name is loaded, so there is nothing to exchange.
     #[error(

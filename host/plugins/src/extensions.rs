@@ -22,7 +22,7 @@ pub(crate) struct Loaded {
     pub(crate) manifest: Manifest,
     pub(crate) form: Form,
     /// What manifest and operator both allow.
-    pub(crate) grants: Grants,
+    pub(crate) grants: Arc<Grants>,
     /// Interface generation it is talked to in.
     pub(crate) generation: u32,
     pub(crate) extensions: Extensions,

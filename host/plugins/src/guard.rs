@@ -8,6 +8,7 @@ use lavalink_plugin_api::{Failure, Retry, Severity};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::admission::Grants;
 use crate::breaker::{Breaker, BreakerPolicy, Change, Sign, Ticket};
 use crate::call::{CallEnding, GuardReport};
 use crate::plugins::HostFactory;
@@ -77,6 +78,7 @@ impl Default for GuardLimits {
 /// Guards the calls of one artefact of a plugin.
 pub(crate) struct Guard {
     plugin: String,
+    grants: Arc<Grants>,
     permits: Arc<Semaphore>,
     shared: Arc<Shared>,
     observer: Arc<dyn HostFactory>,
@@ -157,10 +159,16 @@ impl Drop for Waiting<'_> {
 }
 
 impl Guard {
-    pub(crate) fn new(plugin: &str, limits: &GuardLimits, observer: Arc<dyn HostFactory>) -> Self {
+    pub(crate) fn new(
+        plugin: &str,
+        grants: Arc<Grants>,
+        limits: &GuardLimits,
+        observer: Arc<dyn HostFactory>,
+    ) -> Self {
         let limit = limits.in_flight.clamp(1, Semaphore::MAX_PERMITS);
         Self {
             plugin: plugin.to_owned(),
+            grants,
             permits: Arc::new(Semaphore::new(limit)),
             shared: Arc::new(Shared {
                 running: Mutex::new(Running {
@@ -177,6 +185,11 @@ impl Guard {
     /// Name of the plugin guarded.
     pub(crate) fn plugin(&self) -> &str {
         &self.plugin
+    }
+
+    /// What the artefact guarded may do.
+    pub(crate) fn grants(&self) -> &Arc<Grants> {
+        &self.grants
     }
 
     /// Whether the plugin is left alone at the moment: for how long yet, zero while it is being tried again.
@@ -435,7 +448,7 @@ mod tests {
     struct Endings(Mutex<Vec<CallEnding>>);
 
     impl HostFactory for Endings {
-        fn host_for(&self, _: &str, _: Instant) -> Arc<dyn lavalink_plugin_api::Host> {
+        fn host_for(&self, _: &str, _: &Arc<Grants>, _: Instant) -> Arc<dyn lavalink_plugin_api::Host> {
             unreachable!("no call of these tests has a host")
         }
         fn ended(&self, report: &GuardReport<'_>) {
@@ -454,7 +467,10 @@ mod tests {
             ..GuardLimits::default()
         };
         let endings = Arc::new(Endings::default());
-        (Guard::new("p", &limits, endings.clone()), endings)
+        (
+            Guard::new("p", Arc::new(Grants::none()), &limits, endings.clone()),
+            endings,
+        )
     }
 
     fn soon() -> Instant {

@@ -21,6 +21,8 @@ mod extensions;
 mod filters;
 mod finders;
 mod guard;
+mod inspect;
+mod java;
 mod loaders;
 mod manifest;
 mod native;
@@ -43,9 +45,12 @@ pub use events::{EventBus, Topic};
 pub use extensions::Extensions;
 pub use filters::{ActiveFilter, FilterLine};
 pub use guard::GuardLimits;
+pub use inspect::{Inspected, inspect};
+pub use java::java_dependency;
 pub use manifest::{CUSTOM_SECTION, Manifest, ManifestError};
 pub use plugins::{
-    Exchange, HostFactory, LoadOptions, PluginInfo, PluginStatus, Plugins, ReloadError, Reloaded, Tail, Watch,
+    Exchange, HostFactory, LoadOptions, OpenedMedia, PluginInfo, PluginStatus, Plugins, ReloadError,
+    Reloaded, Tail, Watch,
 };
 pub use resolution::{Item, Resolution};
 pub use routes::{EndpointCall, Intercepted, Routed};

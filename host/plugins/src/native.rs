@@ -47,6 +47,7 @@ pub(crate) fn load(
             path: &path,
             file: Some(&file),
         })
+        .map(Arc::new)
         .map_err(|reason| LoadError::NotAdmitted {
             plugin: manifest.name.clone(),
             reason,

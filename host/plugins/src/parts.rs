@@ -57,7 +57,10 @@ impl<P: ?Sized + Send + Sync + 'static> Part<P> {
         T: Send + 'static,
         F: FnOnce(&P, &dyn Host) -> Result<T, Failure> + Send + 'static,
     {
-        let host = self.factory.host_for(self.guard.plugin(), Instant::now() + limit);
+        let deadline = Instant::now() + limit;
+        let host = self
+            .factory
+            .host_for(self.guard.plugin(), self.guard.grants(), deadline);
         let part = Arc::clone(&self.part);
         self.run(call, limit, move || work(&part, &*host)).await
     }

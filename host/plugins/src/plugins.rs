@@ -2,6 +2,7 @@
 
 mod calls;
 mod exchange;
+mod install;
 mod watch;
 
 use std::path::PathBuf;
@@ -37,8 +38,9 @@ const UNKNOWN_TITLE: &str = "Unknown title";
 
 /// Makes the [`Host`] a plugin sees during one call.
 pub trait HostFactory: Send + Sync {
-    /// The host for one call of `plugin`. What it does for the plugin has to end by `deadline`.
-    fn host_for(&self, plugin: &str, deadline: Instant) -> Arc<dyn Host>;
+    /// The host for one call of `plugin`, which may do what is granted. What it does for the plugin has to end by
+    /// `deadline`.
+    fn host_for(&self, plugin: &str, grants: &Arc<Grants>, deadline: Instant) -> Arc<dyn Host>;
 
     /// Told after each call of a source, for metrics. Must be quick.
     fn called(&self, report: &CallReport<'_>) {
@@ -60,6 +62,8 @@ pub trait HostFactory: Send + Sync {
 pub struct LoadOptions {
     /// Directories with plugin files; the first of two sources of one name wins.
     pub dirs: Vec<PathBuf>,
+    /// Files that are loaded after those, in this order.
+    pub files: Vec<PathBuf>,
     /// Whether a source, by name, is to be offered.
     pub source_enabled: Box<dyn Fn(&str) -> bool + Send + Sync>,
     /// Bounds for every plugin.
@@ -83,15 +87,26 @@ pub struct PluginInfo {
     /// What it is made of.
     pub form: Form,
     /// What it may do.
-    pub grants: Grants,
+    pub grants: Arc<Grants>,
     /// Interface generation the node talks to it in.
     pub generation: u32,
     /// The file it came from.
     pub path: PathBuf,
+    /// Of that file; `None` when it could not be read a second time.
+    pub sha256: Option<Sha256>,
     /// Sources it offers that are enabled, in its own order.
     pub sources: Vec<String>,
     /// What else it offers: `filters`, `routes`, `interceptor`, `events`, `info`, `probe`, `search`, `lyrics`.
     pub offers: Vec<&'static str>,
+}
+
+/// Where the bytes of a track are, and whose word it is.
+#[derive(Debug)]
+pub struct OpenedMedia {
+    /// Where they are.
+    pub media: Media,
+    /// What the plugin may do that says so: its medium is fetched in its name.
+    pub grants: Arc<Grants>,
 }
 
 /// The part of an encoded track that only its source understands.
@@ -136,6 +151,7 @@ impl Plugins {
     pub fn load(options: LoadOptions, factory: Arc<dyn HostFactory>) -> (Self, Vec<LoadReport>) {
         let LoadOptions {
             dirs,
+            files,
             source_enabled,
             limits,
             admission,
@@ -152,11 +168,11 @@ impl Plugins {
             limits,
             factory,
         };
-        let (candidates, mut reports) = discovery::candidates(&dirs);
+        let (candidates, mut reports) = discovery::candidates(&dirs, &files);
         let mut table = Table::default();
         for candidate in candidates {
             let path = candidate.path.clone();
-            let digest = exchangeable_digest(&candidate);
+            let digest = Sha256::of(&candidate.file).ok();
             match (plugins.loader)(candidate) {
                 Ok(loaded) => plugins.register(&mut table, path, loaded, digest, &mut reports),
                 Err(error) => reports.push(LoadReport {
@@ -207,6 +223,7 @@ impl Plugins {
         plugin.extensions.leave_out_senseless(&plugin.manifest.name);
         let guard = Arc::new(Guard::new(
             &plugin.manifest.name,
+            Arc::clone(&plugin.grants),
             &self.limits,
             Arc::clone(&self.factory),
         ));
@@ -343,13 +360,21 @@ impl Plugins {
     ///
     /// # Errors
     /// When the source is not loaded, when it cannot play the track, or when nothing stands behind the identifier it names.
-    pub async fn open(&self, source: &str, track: &Track, position: Duration) -> Result<Media, Failure> {
+    pub async fn open(
+        &self,
+        source: &str,
+        track: &Track,
+        position: Duration,
+    ) -> Result<OpenedMedia, Failure> {
         let mut source = source.to_owned();
         let mut track = track.clone();
         for _ in 0..=MAX_REDIRECTS {
             let identifier = match self.open_once(&source, &track, position).await? {
-                Media::Redirect(identifier) => identifier,
-                media => return Ok(media),
+                OpenedMedia {
+                    media: Media::Redirect(identifier),
+                    ..
+                } => identifier,
+                opened => return Ok(opened),
             };
             tracing::debug!(source, identifier, "source plays another identifier instead");
             let found = self.load_identifier(&identifier).await?;
@@ -366,23 +391,18 @@ impl Plugins {
         )
     }
 
-    async fn open_once(&self, source: &str, track: &Track, position: Duration) -> Result<Media, Failure> {
+    async fn open_once(
+        &self,
+        source: &str,
+        track: &Track,
+        position: Duration,
+    ) -> Result<OpenedMedia, Failure> {
         match self.source(source) {
             Some(registered) => self.open_with(&registered, track, position).await,
             None => Err(Failure::common(format!("The source {source} is not available."))
                 .because("no loaded plugin offers it, or it is switched off")),
         }
     }
-}
-
-/// What tells a file apart from its next version, where that may be exchanged.
-fn exchangeable_digest(candidate: &Candidate) -> Option<Sha256> {
-    // Native files can be large, and are never exchanged.
-    let is_component = candidate
-        .path
-        .extension()
-        .is_some_and(|extension| extension == "wasm");
-    is_component.then(|| Sha256::of(&candidate.file).ok()).flatten()
 }
 
 /// Gives a track without a title of its own the one of the reference that led to it.

@@ -124,13 +124,14 @@ mod tests {
     use lavalink_plugin_api::{Details, Failure, Host, Loaded, Media, Track};
 
     use super::*;
+    use crate::admission::Grants;
     use crate::guard::GuardLimits;
     use crate::plugins::HostFactory;
 
     struct Hostless;
 
     impl HostFactory for Hostless {
-        fn host_for(&self, _: &str, _: std::time::Instant) -> Arc<dyn Host> {
+        fn host_for(&self, _: &str, _: &Arc<Grants>, _: std::time::Instant) -> Arc<dyn Host> {
             unreachable!("nothing is called")
         }
     }
@@ -168,7 +169,12 @@ mod tests {
             },
             version: Version::new(
                 Arc::new(Silent),
-                Arc::new(Guard::new(plugin, &GuardLimits::default(), Arc::new(Hostless))),
+                Arc::new(Guard::new(
+                    plugin,
+                    Arc::new(Grants::none()),
+                    &GuardLimits::default(),
+                    Arc::new(Hostless),
+                )),
             ),
             rival: None,
         }

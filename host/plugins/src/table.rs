@@ -20,7 +20,7 @@ pub(crate) struct Member {
     pub(crate) loaded: Loaded,
     /// The file it came from.
     pub(crate) path: PathBuf,
-    /// Of that file, where it may be exchanged.
+    /// Of that file; `None` when it could not be read a second time.
     pub(crate) digest: Option<Sha256>,
     pub(crate) guard: Arc<Guard>,
     /// The events that wait for its listeners.
@@ -123,9 +123,10 @@ impl Table {
             version: plugin.manifest.version.clone(),
             licence: plugin.manifest.licence.clone(),
             form: plugin.form,
-            grants: plugin.grants.clone(),
+            grants: Arc::clone(&plugin.grants),
             generation: plugin.generation,
             path: member.path.clone(),
+            sha256: member.digest,
             sources: offered,
             offers: plugin.extensions.beyond_sources(),
         });

@@ -13,6 +13,7 @@ fn load(files: &[(&str, Vec<u8>)], limits: GuardLimits) -> (Plugins, Vec<LoadRep
     let dir = place(files);
     let options = LoadOptions {
         dirs: vec![dir.path().to_owned()],
+        files: Vec::new(),
         source_enabled: Box::new(|_| true),
         limits,
         admission: Arc::new(AdmitAll),
@@ -103,6 +104,7 @@ fn a_source_that_is_switched_off_is_not_offered() {
     let dir = place(&[("a.so", library("lavalink_test_plugin_slow"))]);
     let options = LoadOptions {
         dirs: vec![dir.path().to_owned()],
+        files: Vec::new(),
         source_enabled: Box::new(|name| name != "slow"),
         limits: GuardLimits::default(),
         admission: Arc::new(AdmitAll),
@@ -163,7 +165,8 @@ async fn the_bundled_plugins_load_and_http_is_asked_last() {
         panic!("not a track: {:?}", found.item)
     };
     assert_eq!(track.info.title, "10 bytes, mp3");
-    let Media::Bytes(mut stream, hint) = plugins.open("local", &track, Duration::ZERO).await.unwrap() else {
+    let Media::Bytes(mut stream, hint) = plugins.open("local", &track, Duration::ZERO).await.unwrap().media
+    else {
         panic!("not bytes")
     };
     assert_eq!(hint.container.as_deref(), Some("mp3"));

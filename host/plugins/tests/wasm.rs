@@ -25,6 +25,7 @@ fn load_with(files: &[(&str, Vec<u8>)], cache_dir: Option<PathBuf>) -> (Plugins,
     let dir = place(files);
     let options = LoadOptions {
         dirs: vec![dir.path().to_owned()],
+        files: Vec::new(),
         source_enabled: Box::new(|_| true),
         limits: GuardLimits {
             start: Duration::from_secs(30),
@@ -119,6 +120,7 @@ async fn all_kinds_of_media() {
             .open("parrot", &track(identifier), Duration::ZERO)
             .await
             .unwrap()
+            .media
     };
     let Media::Http { request, .. } = open("parrot:thhttp://there/a.mp3").await else {
         panic!("no request")
@@ -156,7 +158,8 @@ async fn each_stream_has_an_instance_of_its_own() {
         let media = plugins
             .open("parrot", &track("parrot:tw"), Duration::ZERO)
             .await
-            .unwrap();
+            .unwrap()
+            .media;
         let Media::Bytes(stream, _) = media else {
             panic!("no stream")
         };
@@ -227,7 +230,8 @@ async fn streams_that_break_end_with_a_failure_each() {
         let media = plugins
             .open("parrot", &track(&format!("parrot:t{letter}")), Duration::ZERO)
             .await
-            .unwrap();
+            .unwrap()
+            .media;
         let Media::Bytes(mut stream, _) = media else {
             panic!("no stream")
         };

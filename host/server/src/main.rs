@@ -21,6 +21,7 @@ mod node;
 mod open_files;
 mod player;
 mod plugin_host;
+mod provision;
 mod request_line;
 mod rest;
 mod server;

@@ -11,6 +11,7 @@ use lavalink_voice::{VoiceConfig, VoiceEngine};
 use crate::config::{Config, Resampling};
 use crate::media::Opener;
 use crate::metrics::Metrics;
+use crate::provision::Provision;
 
 /// Encoded frames kept ahead per player: 60 ms, so that volume and filters act at once.
 const QUEUE_FRAMES: usize = 3;
@@ -21,6 +22,8 @@ pub struct Services {
     pub config: Arc<Config>,
     /// All plugins.
     pub plugins: Plugins,
+    /// Where they come from, and what is missing.
+    pub provision: Arc<Provision>,
     /// Opens media.
     pub opener: Opener,
     /// What happened so far, in figures.
@@ -31,10 +34,17 @@ pub struct Services {
 
 impl Services {
     /// Services whose engines are not started yet.
-    pub fn new(config: Arc<Config>, plugins: Plugins, opener: Opener, metrics: Arc<Metrics>) -> Self {
+    pub fn new(
+        config: Arc<Config>,
+        plugins: Plugins,
+        provision: Arc<Provision>,
+        opener: Opener,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         Self {
             config,
             plugins,
+            provision,
             opener,
             metrics,
             audio: OnceLock::new(),

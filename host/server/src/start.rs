@@ -24,6 +24,7 @@ use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::open_files;
 use crate::plugin_host::{self, NodeHosts, Reach};
+use crate::provision::Provision;
 use crate::rest;
 use crate::server;
 use crate::services::Services;
@@ -62,11 +63,20 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     ));
     let metrics = Arc::new(Metrics::new().context("cannot set up the metrics")?);
     let reach = Reach::default();
-    let plugins = load_plugins(&config, &client, &runtime, &metrics, reach.clone());
+    let (provision, arrivals) = Provision::begin(&config).await;
+    let hosts = NodeHosts::new(
+        Arc::clone(&config),
+        Arc::clone(&client),
+        runtime.clone(),
+        Arc::clone(&metrics),
+        reach.clone(),
+    );
+    let plugins = load_plugins(&config, hosts, &provision);
     let opener = Opener::new(client, runtime);
     let node = Arc::new(Node::new(Arc::new(Services::new(
         Arc::clone(&config),
         plugins,
+        provision,
         opener,
         metrics,
     ))));
@@ -101,12 +111,14 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         Arc::clone(&node.services),
         config.plugin_exchange.watch,
     ));
+    let taking_in = tokio::spawn(arrivals.take_in(Arc::clone(&node.services)));
     tokio::select! {
         _ = interrupt.recv() => tracing::info!("SIGINT received, shutting down"),
         _ = terminate.recv() => tracing::info!("SIGTERM received, shutting down"),
     }
     giving_back.abort();
     tending.abort();
+    taking_in.abort();
     // Serving stops when the receiver sees the change; a failed send means that it already has.
     let _already_stopped = stop.send(true);
     if let Some(limit) = config.server.graceful_shutdown {
@@ -235,23 +247,11 @@ fn raise_open_files() {
     }
 }
 
-fn load_plugins(
-    config: &Arc<Config>,
-    client: &Arc<LazyClient>,
-    runtime: &Handle,
-    metrics: &Arc<Metrics>,
-    reach: Reach,
-) -> Plugins {
-    let hosts = NodeHosts::new(
-        Arc::clone(config),
-        Arc::clone(client),
-        runtime.clone(),
-        Arc::clone(metrics),
-        reach,
-    );
+fn load_plugins(config: &Arc<Config>, hosts: NodeHosts, provision: &Provision) -> Plugins {
     let enabled = Arc::clone(config);
     let options = LoadOptions {
         dirs: plugin_directories(config),
+        files: provision.files(),
         source_enabled: Box::new(move |source| enabled.is_source_enabled(source)),
         limits: GuardLimits {
             trial: config.plugin_exchange.trial,
@@ -261,6 +261,7 @@ fn load_plugins(
         cache_dir: Some(config.plugins_data_dir.join(COMPILED_DIR)),
     };
     let (plugins, reports) = Plugins::load(options, Arc::new(hosts));
+    provision.note(&reports);
     for LoadReport { path, result } in &reports {
         match result {
             Ok(plugin) => tracing::info!(

@@ -45,6 +45,8 @@ impl Default for NodeOptions {
 /// A running node; killed on drop, and its log printed when the test is failing.
 pub struct Node {
     child: Child,
+    ca_file: Option<PathBuf>,
+    arguments: Vec<String>,
     directory: tempfile::TempDir,
     port: u16,
 }
@@ -77,6 +79,36 @@ pub fn built_plugin(name: &str) -> PathBuf {
     path
 }
 
+/// Path of the node's binary.
+///
+/// # Panics
+/// When it is not there.
+pub fn binary() -> PathBuf {
+    let binary = build_directory().join("lavalink-rust");
+    assert!(
+        binary.is_file(),
+        "{} is missing: run `cargo build --workspace` first",
+        binary.display()
+    );
+    binary
+}
+
+/// Starts the node in a folder.
+fn spawn(directory: &Path, ca_file: Option<&Path>, arguments: &[String]) -> Child {
+    let log = fs::File::create(directory.join("node.log")).expect("a log can be made");
+    let mut command = Command::new(binary());
+    command
+        .args(arguments)
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().expect("a file handle can be cloned"))
+        .stderr(log);
+    if let Some(ca) = ca_file {
+        command.env("SSL_CERT_FILE", ca);
+    }
+    command.spawn().expect("the node can be started")
+}
+
 fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
     listener
@@ -91,12 +123,6 @@ impl Node {
     /// # Panics
     /// When it does not come up within 20 s.
     pub async fn start(options: NodeOptions) -> Self {
-        let binary = build_directory().join("lavalink-rust");
-        assert!(
-            binary.is_file(),
-            "{} is missing: run `cargo build --workspace` first",
-            binary.display()
-        );
         let directory = tempfile::tempdir().expect("a temp dir can be made");
         let plugins = directory.path().join("plugins");
         fs::create_dir(&plugins).expect("a folder can be made");
@@ -113,25 +139,22 @@ impl Node {
             options.allow_private, options.extra_yaml
         );
         fs::write(directory.path().join("application.yml"), yaml).expect("a config can be written");
-        let log = fs::File::create(directory.path().join("node.log")).expect("a log can be made");
-        let mut command = Command::new(binary);
-        command
-            .args(&options.arguments)
-            .current_dir(directory.path())
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().expect("a file handle can be cloned"))
-            .stderr(log);
-        if let Some(ca) = &options.ca_file {
-            command.env("SSL_CERT_FILE", ca);
-        }
-        let child = command.spawn().expect("the node can be started");
         let mut node = Self {
-            child,
+            child: spawn(directory.path(), options.ca_file.as_deref(), &options.arguments),
+            ca_file: options.ca_file,
+            arguments: options.arguments,
             directory,
             port,
         };
         node.wait_until_up().await;
         node
+    }
+
+    /// Stops the node and starts it again in the same folder; the log begins anew.
+    pub async fn restart(&mut self) {
+        self.terminate().await;
+        self.child = spawn(self.directory.path(), self.ca_file.as_deref(), &self.arguments);
+        self.wait_until_up().await;
     }
 
     async fn wait_until_up(&mut self) {

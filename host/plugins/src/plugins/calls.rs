@@ -1,11 +1,12 @@
 //! Asks one source: the version in use, or of two versions the one whose turn it is. What the new one of two cannot
 //! answer is asked of the old one.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lavalink_plugin_api::{Details, Failure, Loaded, Media, Severity, Track};
+use lavalink_plugin_api::{Details, Failure, Loaded, Severity, Track};
 
-use super::{Plugins, Tail};
+use super::{OpenedMedia, Plugins, Tail};
 use crate::bounds::bounded;
 use crate::breaker::Sign;
 use crate::call::{CallOutcome, CallReport};
@@ -88,7 +89,7 @@ impl Plugins {
         registered: &Registered,
         track: &Track,
         position: Duration,
-    ) -> Result<Media, Failure> {
+    ) -> Result<OpenedMedia, Failure> {
         let now = Instant::now();
         let deadline = now + self.limits.open;
         let name = &registered.descriptor.name;
@@ -178,7 +179,7 @@ impl Plugins {
         deadline: Instant,
     ) -> Result<Loaded, Failure> {
         let Version { source, guard, .. } = version.clone();
-        let host = self.factory.host_for(guard.plugin(), deadline);
+        let host = self.factory.host_for(guard.plugin(), guard.grants(), deadline);
         let (identifier, plugin) = (identifier.to_owned(), guard.plugin().to_owned());
         let begun = Instant::now();
         let judge = |answer: &Loaded| match answer {
@@ -207,9 +208,9 @@ impl Plugins {
         track: &Track,
         position: Duration,
         deadline: Instant,
-    ) -> Result<Media, Failure> {
+    ) -> Result<OpenedMedia, Failure> {
         let Version { source, guard, .. } = version.clone();
-        let host = self.factory.host_for(guard.plugin(), deadline);
+        let host = self.factory.host_for(guard.plugin(), guard.grants(), deadline);
         let track = track.clone();
         let begun = Instant::now();
         let answer = guard
@@ -222,7 +223,8 @@ impl Plugins {
             outcome: CallOutcome::of_open(&answer),
             elapsed: begun.elapsed(),
         });
-        answer
+        let grants = Arc::clone(guard.grants());
+        answer.map(|media| OpenedMedia { media, grants })
     }
 }
 

@@ -129,6 +129,18 @@ impl Plugins {
     /// # Errors
     /// When there is nothing to exchange, or what the file holds cannot take its place.
     pub fn reload(&self, name: &str) -> Result<Reloaded, ReloadError> {
+        self.reload_file(name, None)
+    }
+
+    /// The same with another file than the one it was loaded from.
+    ///
+    /// # Errors
+    /// As [`Plugins::reload`].
+    pub fn reload_from(&self, name: &str, file: PathBuf) -> Result<Reloaded, ReloadError> {
+        self.reload_file(name, Some(file))
+    }
+
+    fn reload_file(&self, name: &str, file: Option<PathBuf>) -> Result<Reloaded, ReloadError> {
         let Some(_one_at_a_time) = self.reloading.try_lock() else {
             return Err(ReloadError::Busy);
         };
@@ -145,7 +157,7 @@ impl Plugins {
                 path,
             });
         }
-        let outcome = self.reload_from(&slot, path);
+        let outcome = self.exchange(&slot, file.unwrap_or(path));
         if let Err(error) = &outcome {
             tracing::error!("Plugin {name} goes on unchanged: {error}");
             self.factory.exchanged(name, Exchange::Refused);
@@ -153,7 +165,7 @@ impl Plugins {
         outcome
     }
 
-    fn reload_from(&self, slot: &Slot, path: PathBuf) -> Result<Reloaded, ReloadError> {
+    fn exchange(&self, slot: &Slot, path: PathBuf) -> Result<Reloaded, ReloadError> {
         let name = slot.name().to_owned();
         let before = slot.active.loaded.manifest.version.clone();
         let refused = |error| ReloadError::Refused {
@@ -339,14 +351,14 @@ impl Plugins {
             .collect()
     }
 
-    fn slot(&self, name: &str) -> Option<Slot> {
+    pub(super) fn slot(&self, name: &str) -> Option<Slot> {
         let table = self.table.load();
         table.slots().iter().find(|slot| slot.name() == name).cloned()
     }
 }
 
 /// The table of these plugins, unless the one of this name would have to leave a source out.
-fn fitting(slots: Vec<Slot>, name: &str) -> Result<Table, LoadError> {
+pub(super) fn fitting(slots: Vec<Slot>, name: &str) -> Result<Table, LoadError> {
     let (table, refusals) = Table::of(slots);
     let is_ours =
         |error: &LoadError| matches!(error, LoadError::DuplicateSource { plugin, .. } if plugin == name);

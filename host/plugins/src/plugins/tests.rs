@@ -84,7 +84,7 @@ impl Host for Desk {
 struct Factory(Arc<Notes>);
 
 impl HostFactory for Factory {
-    fn host_for(&self, plugin: &str, deadline: Instant) -> Arc<dyn Host> {
+    fn host_for(&self, plugin: &str, _: &Arc<Grants>, deadline: Instant) -> Arc<dyn Host> {
         assert!(plugin.starts_with("plugin-") && deadline > Instant::now());
         Arc::new(Desk(self.0.clone()))
     }
@@ -136,7 +136,7 @@ fn artefact<S: Source>(name: &str, version: &str, sources: Vec<S>) -> extensions
             ..Manifest::default()
         },
         form: Form::Wasm,
-        grants: Grants::wanted_by(&Manifest::default(), Form::Wasm),
+        grants: Arc::new(Grants::wanted_by(&Manifest::default(), Form::Wasm)),
         generation: 1,
         extensions: Extensions {
             sources: sources
@@ -302,7 +302,8 @@ async fn opening_follows_a_mirror_to_the_selected_track() {
     let media = plugins
         .open("mirror", &track("song", ""), Duration::ZERO)
         .await
-        .unwrap();
+        .unwrap()
+        .media;
     assert!(
         matches!(media, Media::Http { ref request, .. } if request.url == "second"),
         "{media:?}"

@@ -16,6 +16,7 @@ use super::memory::{Limiter, OutOfBounds, PluginMemory};
 use super::state::{Overdue, State};
 use super::ticker::Ticker;
 use crate::HostFactory;
+use crate::admission::Grants;
 use crate::scope::CallScope;
 
 /// Instances kept for the next call.
@@ -29,6 +30,7 @@ pub(super) struct Surroundings {
     pub(super) ticker: Arc<Ticker>,
     pub(super) memory: Arc<PluginMemory>,
     pub(super) factory: Arc<dyn HostFactory>,
+    pub(super) grants: Arc<Grants>,
 }
 
 /// See the module.
@@ -111,9 +113,11 @@ impl Guest {
         let Call { what, host, limit } = call;
         let deadline = Instant::now() + limit;
         let scope = CallScope::current().unwrap_or_else(|| CallScope::until(deadline));
-        let own = host
-            .is_none()
-            .then(|| self.around.factory.host_for(&self.name, deadline));
+        let own = host.is_none().then(|| {
+            self.around
+                .factory
+                .host_for(&self.name, &self.around.grants, deadline)
+        });
         let host = host.or(own.as_deref());
         let _running = self.around.ticker.running();
         let mut instance = match instance {

@@ -35,6 +35,7 @@ use crate::admission::{Admission, Applicant, Form};
 use crate::discovery::Candidate;
 use crate::error::{ComponentError, LoadError};
 use crate::extensions::{Extensions, Loaded};
+use crate::manifest::Manifest;
 use crate::native::within;
 use crate::{GuardLimits, HostFactory};
 
@@ -107,6 +108,7 @@ impl Components {
                 path: &candidate.path,
                 file: Some(&candidate.file),
             })
+            .map(Arc::new)
             .map_err(|reason| LoadError::NotAdmitted {
                 plugin: manifest.name.clone(),
                 reason,
@@ -122,6 +124,7 @@ impl Components {
             ticker: runtime.ticker.clone(),
             memory: PluginMemory::new(mebibytes(grants.memory_mib)),
             factory: self.factory.clone(),
+            grants: Arc::clone(&grants),
         };
         let guest = Arc::new(Guest::new(&manifest.name, pre, around).map_err(refused)?);
         let sources = self.start(&manifest.name, &guest)?;
@@ -184,6 +187,14 @@ type Sources = Vec<(
     lavalink_plugin_api::SourceDescriptor,
     Arc<dyn lavalink_plugin_api::Source>,
 )>;
+
+/// What a component says about itself.
+///
+/// # Errors
+/// When it is none, or no plugin.
+pub(crate) fn manifest_of(file: &File) -> Result<Manifest, LoadError> {
+    Ok(Artefact::read(&read(file)?)?.manifest)
+}
 
 /// Reads the file, of which not more is taken than any plugin has.
 fn read(mut file: &File) -> Result<Vec<u8>, LoadError> {

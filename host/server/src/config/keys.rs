@@ -17,8 +17,6 @@ const JVM: Effect = Effect::Nothing("it tunes the Java runtime");
 const JAVA_SERVER: Effect = Effect::Nothing("it tunes the Java web server");
 const LOG_FORMAT: Effect = Effect::Nothing("the log has one format");
 const ERRORS_FIXED: Effect = Effect::Nothing("errors are always answered as Lavalink documents them");
-const NO_JARS: Effect =
-    Effect::Nothing("jar plugins cannot run here; see [plugins/using.md](plugins/using.md)");
 const NO_SENTRY: Effect = Effect::Nothing("nothing is sent to Sentry");
 const NO_SOURCE: Effect =
     Effect::Nothing("it belongs to a source that is not built in; configure the plugin instead");
@@ -119,13 +117,21 @@ keys! {
         "calls a new version has to answer to take the old one's place";
     EXCHANGE_TIME = "lavalink.plugin-exchange.time", Time, "10m", Used,
         "time after which it takes it although there were fewer";
-    PLUGIN_DEPENDENCY = "lavalink.plugins[].dependency", Text, "", NO_JARS, "a jar plugin, `group:name:version`";
-    PLUGIN_REPOSITORY = "lavalink.plugins[].repository", Text, "", NO_JARS, "where the jar is";
-    PLUGIN_SNAPSHOT = "lavalink.plugins[].snapshot", Boolean, "false", NO_JARS, "whether it is a snapshot";
-    PLUGIN_REPOSITORIES = "lavalink.defaultPluginRepository", Text, "https://maven.lavalink.dev/releases", NO_JARS,
-        "where jars are";
-    PLUGIN_SNAPSHOTS = "lavalink.defaultPluginSnapshotRepository", Text, "https://maven.lavalink.dev/snapshots", NO_JARS,
-        "where snapshots are";
+    PLUGIN_DEPENDENCY = "lavalink.plugins[].dependency", Text, "", Used,
+        "a plugin in a repository, `group:name:version`; see [plugins/using.md](plugins/using.md)";
+    PLUGIN_REPOSITORY = "lavalink.plugins[].repository", Text, "", Used, "address of its repository, if not the default one";
+    PLUGIN_SNAPSHOT = "lavalink.plugins[].snapshot", Boolean, "false", Used,
+        "whether it is in the repository of snapshots, where files change";
+    PLUGIN_URL = "lavalink.plugins[].url", Text, "", Used, "instead of `dependency`: address of the file";
+    PLUGIN_PATH = "lavalink.plugins[].path", Text, "", Used, "instead of `dependency`: a file of this machine";
+    PLUGIN_SHA256 = "lavalink.plugins[].sha256", Text, "", Used,
+        "SHA-256 the file must have; native plugins are fetched with one only";
+    PLUGIN_REPOSITORIES = "lavalink.defaultPluginRepository", Text, "https://maven.lavalink.dev/releases", Used,
+        "repository of dependencies that name none";
+    PLUGIN_SNAPSHOTS = "lavalink.defaultPluginSnapshotRepository", Text, "https://maven.lavalink.dev/snapshots", Used,
+        "the same for snapshots";
+    PLUGINS_LOCK = "lavalink.pluginsLock", Text, "", Used,
+        "file that notes what was fetched; `plugins.lock` beside the first configuration file if empty";
 
     PASSWORD = "lavalink.server.password", Secret, "", Used,
         "what clients send as `Authorization`. None: one is made up at each start and printed";

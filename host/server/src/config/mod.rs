@@ -24,6 +24,7 @@ mod path;
 mod placeholders;
 mod player;
 mod plugin_exchange;
+mod plugin_supply;
 mod profiles;
 mod properties;
 mod reader;

@@ -18,6 +18,7 @@ use super::outgoing::{self, OutgoingConfig};
 use super::path::relaxed;
 use super::player::{self, PlayerConfig};
 use super::plugin_exchange::{self, PluginExchangeConfig};
+use super::plugin_supply::{self, PluginSupplyConfig};
 use super::reader::Reader;
 use super::route_planner::{self, RateLimitConfig};
 use super::server::{self, ServerConfig};
@@ -39,6 +40,8 @@ pub struct Config {
     pub plugins_data_dir: PathBuf,
     /// How new versions of plugins come into use.
     pub plugin_exchange: PluginExchangeConfig,
+    /// The plugins that are asked for.
+    pub plugin_supply: PluginSupplyConfig,
     /// Audio pipeline and player settings.
     pub player: PlayerConfig,
     /// Outgoing HTTP.
@@ -79,6 +82,7 @@ impl Config {
             plugins_dir: PathBuf::from(reader.text(&keys::PLUGINS_DIR).unwrap_or_default()),
             plugins_data_dir: PathBuf::from(reader.text(&keys::PLUGINS_DATA_DIR).unwrap_or_default()),
             plugin_exchange: plugin_exchange::read(&reader),
+            plugin_supply: plugin_supply::read(&reader, &merged.files, &mut findings),
             player: player::read(&reader, &mut findings),
             outgoing: outgoing::read(&reader),
             egress: egress::read(&reader, &mut findings),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lavalink_audio::MediaHint;
-use lavalink_net::{ByteOrigin, HlsOrigin, HttpOrigin, MediaReader, ReaderConfig, Request, Route};
+use lavalink_net::{ByteOrigin, HlsOrigin, HostList, HttpOrigin, MediaReader, ReaderConfig, Request, Route};
 use lavalink_plugin_api::{Body, Failure, Hint, HttpRequest, Media, Route as PluginRoute};
 use tokio::runtime::Handle;
 
@@ -28,22 +28,30 @@ impl Opener {
         &self.client
     }
 
-    /// Starts to read a medium. The reader may still have to connect: see [`MediaReader::ready`].
+    /// Starts to read a medium, from these hosts and no others. The reader may still have to connect: see [`MediaReader::ready`].
     ///
     /// # Errors
     /// When the medium is of a kind that cannot be read, or the HTTP client cannot be set up.
-    pub fn open(&self, media: Media, config: ReaderConfig) -> Result<(MediaReader, MediaHint), Failure> {
+    pub fn open(
+        &self,
+        media: Media,
+        hosts: &Arc<HostList>,
+        config: ReaderConfig,
+    ) -> Result<(MediaReader, MediaHint), Failure> {
         let (origin, hint): (Box<dyn ByteOrigin>, Hint) = match media {
             Media::Http { request, hint, .. } => {
                 let client = self.client.get()?;
-                (Box::new(HttpOrigin::new(client, net_request(request))), hint)
+                (
+                    Box::new(HttpOrigin::new(client, net_request(request, hosts))),
+                    hint,
+                )
             }
             Media::Response(body, hint) => (Box::new(ResponseOrigin::new(body, None)?), hint),
             Media::Bytes(stream, hint) => (Box::new(StreamOrigin::new(stream)), hint),
             Media::Hls { request, .. } => {
                 let client = self.client.get()?;
                 (
-                    Box::new(HlsOrigin::new(client, net_request(request))),
+                    Box::new(HlsOrigin::new(client, net_request(request, hosts))),
                     Hint::default(),
                 )
             }
@@ -90,8 +98,8 @@ fn media_hint(hint: Hint) -> MediaHint {
     }
 }
 
-/// A plugin's request in the HTTP client's terms.
-pub fn net_request(request: HttpRequest) -> Request {
+/// A plugin's request in the HTTP client's terms, to these hosts and no others.
+pub fn net_request(request: HttpRequest, hosts: &Arc<HostList>) -> Request {
     Request {
         method: request.method,
         url: request.url,
@@ -105,6 +113,6 @@ pub fn net_request(request: HttpRequest) -> Request {
             PluginRoute::Planned => Route::Planned,
             PluginRoute::PlannedSearch => Route::PlannedSearch,
         },
-        hosts: None,
+        hosts: Some(Arc::clone(hosts)),
     }
 }

@@ -16,6 +16,16 @@ pub fn collect(node: &Node, families: &mut Vec<MetricFamily>) {
             .map(|status| (status.info.name.clone(), figure(status)))
             .collect()
     };
+    let rows = node.services.provision.roster(&node.services.plugins);
+    let count = |state: &str| rows.iter().filter(|row| row.standing.as_str() == state).count();
+    families.push(gauges_by(
+        "lavalink_plugins",
+        "Plugins in use, left out because something is wrong with them, and awaited.",
+        "state",
+        ["loaded", "failed", "awaiting"]
+            .map(|state| (state.to_owned(), count(state) as f64))
+            .to_vec(),
+    ));
     families.push(gauges_by(
         "lavalink_plugin_in_flight",
         "Calls a plugin is in at the moment.",

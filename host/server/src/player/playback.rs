@@ -20,6 +20,7 @@ use super::view::TrackView;
 use crate::clock::{monotonic_ms, unix_ms};
 use crate::failure;
 use crate::media::PlaybackInput;
+use crate::plugin_host::hosts_of;
 use crate::services::Services;
 
 /// A player nobody asked for frames for this long loses its track, milliseconds.
@@ -434,7 +435,7 @@ impl PlayerTask {
 
 /// Asks the source for the medium and opens it.
 async fn open(services: &Services, track: &LoadedTrack, start: Duration) -> Opened {
-    let media = services
+    let opened = services
         .plugins
         .open(track.source(), &track.to_plugin(), start)
         .await?;
@@ -445,7 +446,9 @@ async fn open(services: &Services, track: &LoadedTrack, start: Duration) -> Open
         start,
         ..ReaderConfig::default()
     };
-    let (mut reader, hint) = services.opener.open(media, config)?;
+    let (mut reader, hint) = services
+        .opener
+        .open(opened.media, &hosts_of(&opened.grants), config)?;
     reader.ready().await.map_err(|error| unreadable(&error))?;
     Ok((reader, hint))
 }

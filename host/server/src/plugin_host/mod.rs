@@ -3,6 +3,7 @@
 //! Every method runs on a thread of the blocking pool, inside a plugin's call, and ends by that call's deadline.
 
 mod cache;
+mod granted;
 mod log;
 mod reach;
 mod recorded;
@@ -10,20 +11,21 @@ mod response;
 mod store;
 mod tend;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use lavalink_audio::{AudioError, MediaHint, Probed, ProbedAudio};
-use lavalink_net::{NetError, ReaderConfig, Request};
+use lavalink_net::{HostList, NetError, ReaderConfig, Request};
 use lavalink_plugin_api::{
     Failure, Hint, Host, HttpRequest, HttpResponse, Level, Loaded, Media, Probe, SessionRef,
 };
-use lavalink_plugins::{CallReport, Exchange, GuardReport, HostFactory};
+use lavalink_plugins::{CallReport, Exchange, Grants, GuardReport, HostFactory};
 use parking_lot::Mutex;
 use rand::Rng;
 use tokio::runtime::Handle;
 
+pub use self::granted::hosts_of;
 pub use self::log::PluginLogs;
 pub use self::reach::Reach;
 pub use self::tend::tend;
@@ -87,9 +89,11 @@ impl NodeHosts {
 }
 
 impl HostFactory for NodeHosts {
-    fn host_for(&self, plugin: &str, deadline: Instant) -> Arc<dyn Host> {
+    fn host_for(&self, plugin: &str, grants: &Arc<Grants>, deadline: Instant) -> Arc<dyn Host> {
         Arc::new(CallHost {
             plugin: plugin.to_owned(),
+            grants: Arc::clone(grants),
+            hosts: OnceLock::new(),
             settings: Arc::clone(&self.config),
             client: Arc::clone(&self.client),
             opener: self.opener.clone(),
@@ -158,6 +162,9 @@ impl CallScope {
 /// The host of one call.
 struct CallHost {
     plugin: String,
+    grants: Arc<Grants>,
+    /// The hosts it may reach, read out of the grants by the first request.
+    hosts: OnceLock<Arc<HostList>>,
     settings: Arc<Config>,
     client: Arc<LazyClient>,
     opener: Opener,
@@ -177,6 +184,10 @@ impl Drop for CallHost {
 }
 
 impl CallHost {
+    fn hosts(&self) -> &Arc<HostList> {
+        self.hosts.get_or_init(|| hosts_of(&self.grants))
+    }
+
     fn remaining(&self) -> Duration {
         self.scope.remaining().unwrap_or_default()
     }
@@ -229,7 +240,7 @@ impl Host for CallHost {
     fn fetch(&self, mut request: HttpRequest) -> Result<Box<dyn HttpResponse>, Failure> {
         request.max_bytes = Some(request.max_bytes.unwrap_or(DEFAULT_BODY_BYTES));
         let client = self.client.get()?;
-        let request = net_request(request);
+        let request = net_request(request, self.hosts());
         let response = self
             .wait_for(client.fetch(request.clone()))
             .ok_or_else(|| out_of_time("waiting for an answer"))?
@@ -314,15 +325,17 @@ impl Host for CallHost {
         };
         let request = match &media {
             Media::Response(body, _) => self.scope.request_of(&body.url()),
-            Media::Http { request, .. } => Some(net_request(request.clone())),
-            Media::Hls { request, .. } => return self.describe_hls(net_request(request.clone())),
+            Media::Http { request, .. } => Some(net_request(request.clone(), self.hosts())),
+            Media::Hls { request, .. } => {
+                return self.describe_hls(net_request(request.clone(), self.hosts()));
+            }
             Media::Bytes(..) | Media::Redirect(_) => None,
         };
         let (mut reader, hint) = match (media, request.clone()) {
             (Media::Response(body, hint), Some(request)) => {
                 self.opener.open_response(body, hint, request, config)?
             }
-            (media, _) => self.opener.open(media, config)?,
+            (media, _) => self.opener.open(media, self.hosts(), config)?,
         };
         self.wait_for(reader.ready())
             .ok_or_else(|| out_of_time("opening the medium"))?

@@ -168,6 +168,7 @@ fn fixed() -> Vec<Endpoint> {
         Endpoint::at("/v4/routeplanner/status").get(&doc::ROUTE_PLANNER_STATUS, route_planner::status),
         Endpoint::at("/v4/routeplanner/free/address").post(&doc::FREE_ADDRESS, route_planner::free_address),
         Endpoint::at("/v4/routeplanner/free/all").post(&doc::FREE_ALL, route_planner::free_all),
+        Endpoint::at("/v4/plugins").get(&doc::LIST_PLUGINS, plugins::list),
         Endpoint::at("/v4/plugins/{name}/reload").post(&doc::RELOAD_PLUGIN, plugins::reload),
         Endpoint::at("/").get(&doc::ROOT, info::old_client),
         Endpoint::at("/v3/websocket").get(&doc::OLD_WEBSOCKET, info::old_client),

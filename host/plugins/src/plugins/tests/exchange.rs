@@ -98,6 +98,7 @@ async fn stream(plugins: &Plugins, source: &str) -> Box<dyn ByteStream> {
         .open(source, &track("t", ""), Duration::ZERO)
         .await
         .unwrap()
+        .media
     {
         Media::Bytes(stream, _) => stream,
         other => panic!("{other:?}"),
@@ -194,4 +195,29 @@ async fn an_artefact_that_does_not_fit_changes_nothing() {
     assert!(matches!(error, LoadError::Unknown { .. }), "{error}");
     assert_eq!(plugins.source_names(), ["a", "b"]);
     assert_eq!(title(&plugins, "x").await, "1");
+}
+
+#[test]
+fn a_plugin_that_comes_late_stands_behind_the_others() {
+    let (dir, path, plugins, _) = super::trials::with_file("plugin-a 1 sound");
+    let late = dir.path().canonicalize().unwrap().join("late.so");
+    std::fs::write(&late, "plugin-a 2 sound").unwrap();
+    assert_eq!(
+        plugins.install(&late).unwrap().version,
+        "2",
+        "takes the place of its name"
+    );
+    assert_eq!(plugins.infos().len(), 1);
+    assert_eq!(
+        plugins.install(&late).unwrap().version,
+        "2",
+        "the same again changes nothing"
+    );
+
+    std::fs::write(&path, "plugin-b 1 sound").unwrap();
+    let error = plugins.install(&path).unwrap_err();
+    assert!(matches!(error, LoadError::DuplicateSource { .. }), "{error}");
+    std::fs::write(&path, "nonsense").unwrap();
+    assert!(plugins.install(&path).is_err());
+    assert_eq!(plugins.infos().len(), 1);
 }

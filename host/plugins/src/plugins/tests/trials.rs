@@ -262,7 +262,7 @@ fn from_file(candidate: Candidate) -> Result<extensions::Loaded, LoadError> {
 }
 
 /// One plugin from a file.
-fn with_file(text: &str) -> (tempfile::TempDir, PathBuf, Plugins, Arc<Notes>) {
+pub(super) fn with_file(text: &str) -> (tempfile::TempDir, PathBuf, Plugins, Arc<Notes>) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().canonicalize().unwrap().join("a.so");
     std::fs::write(&path, text).unwrap();

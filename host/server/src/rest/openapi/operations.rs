@@ -253,6 +253,13 @@ pub const FREE_ALL: Operation = Operation {
         Answer::json(500, "No planner is configured.", "NoRoutePlanner"),
     ],
 };
+/// `GET /v4/plugins`
+pub const LIST_PLUGINS: Operation = read(
+    "listPlugins",
+    "node",
+    "All plugins: in use, left out and why, and awaited. Not in Java Lavalink.",
+    &[Answer::json(200, "The plugins.", "Plugins")],
+);
 /// `POST /v4/plugins/{name}/reload`
 pub const RELOAD_PLUGIN: Operation = Operation {
     id: "reloadPlugin",

@@ -1,0 +1,269 @@
+//! Gets the plugins of `lavalink.plugins` into the node, without the node's start depending on the network.
+//!
+//! What the offline cache holds is used at once. The rest is fetched beside the start, which waits a few seconds for it; what
+//! comes later is taken into use when it is there.
+
+mod client;
+mod roster;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use lavalink_plugins::{LoadReport, Plugins};
+use lavalink_supply::{Declared, LockFile, Refresh, Resolved, Store, Supply, SupplyError};
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+
+pub use roster::{Row, Standing};
+
+use crate::config::Config;
+
+/// Longest time the start waits for plugins that have to be fetched.
+const START_WAIT: Duration = Duration::from_secs(5);
+
+/// Folder of fetched plugins in the plugins' data directory; no plugin can have this name.
+const FETCHED_DIR: &str = "~fetched";
+
+/// Pauses between attempts to fetch a plugin; the last one goes on.
+const PAUSES: [Duration; 4] = [
+    Duration::from_secs(5),
+    Duration::from_secs(30),
+    Duration::from_secs(120),
+    Duration::from_secs(600),
+];
+
+/// How far a declared plugin has come.
+#[derive(Debug, Clone)]
+enum Progress {
+    /// It is being fetched, or will be again; with the last problem.
+    Awaiting(Option<String>),
+    /// Its file is there.
+    Held(Resolved),
+    /// It cannot be had as it is declared.
+    Failed(String),
+}
+
+/// The supply a configuration describes. Makes no connection.
+pub fn supply(config: &Config) -> Supply {
+    Supply::new(
+        Store::new(config.plugins_data_dir.join(FETCHED_DIR)),
+        LockFile::open(config.plugin_supply.lock.clone()),
+        client::source(config),
+    )
+}
+
+/// See the module.
+pub struct Provision {
+    supply: Supply,
+    entries: Mutex<Vec<(Declared, Progress)>>,
+    /// Files that could not be loaded, and why.
+    refused: Mutex<Vec<(PathBuf, String)>>,
+}
+
+/// Files that arrive once the node has started.
+pub struct Arrivals(mpsc::UnboundedReceiver<PathBuf>);
+
+impl Provision {
+    /// Gets what is declared, for a few seconds at most; returns what comes later as well.
+    pub async fn begin(config: &Config) -> (Arc<Self>, Arrivals) {
+        let declared = &config.plugin_supply.declared;
+        let entries = declared
+            .iter()
+            .map(|declared| (declared.clone(), Progress::Awaiting(None)));
+        let this = Arc::new(Self {
+            supply: supply(config),
+            entries: Mutex::new(entries.collect()),
+            refused: Mutex::default(),
+        });
+        let (arrived, arrivals) = mpsc::unbounded_channel();
+        let missing = {
+            let this = Arc::clone(&this);
+            spawn_blocking(move || this.take_what_is_at_hand()).await
+        };
+        // A panic, which is a bug and in the log: what is there is found by fetching as well.
+        let missing = missing.unwrap_or_else(|_| (0..declared.len()).collect());
+        let (tried, mut tries) = mpsc::unbounded_channel();
+        let count = missing.len();
+        for index in missing {
+            let (this, arrived, tried) = (Arc::clone(&this), arrived.clone(), tried.clone());
+            tokio::spawn(async move { this.fetch(index, &tried, &arrived).await });
+        }
+        let all_tried = async {
+            for _ in 0..count {
+                if tries.recv().await.is_none() {
+                    break;
+                }
+            }
+        };
+        if tokio::time::timeout(START_WAIT, all_tried).await.is_err() {
+            tracing::warn!(
+                "Not all plugins were fetched within {} s; the node starts without them and takes them into use when they arrive",
+                START_WAIT.as_secs()
+            );
+        }
+        (this, Arrivals(arrivals))
+    }
+
+    /// Files that are there at this moment. Blocks on the disk: called by [`Provision::begin`] off the runtime.
+    fn take_what_is_at_hand(&self) -> Vec<usize> {
+        let declared: Vec<Declared> = self
+            .entries
+            .lock()
+            .iter()
+            .map(|(declared, _)| declared.clone())
+            .collect();
+        let mut missing = Vec::new();
+        for (index, declared) in declared.iter().enumerate() {
+            match self.supply.at_hand(declared) {
+                Ok(Some(resolved)) => self.set(index, Progress::Held(resolved)),
+                Ok(None) => missing.push(index),
+                Err(error) => self.fail(index, &error),
+            }
+        }
+        missing
+    }
+
+    /// Fetches one plugin, however often that takes.
+    async fn fetch(
+        &self,
+        index: usize,
+        tried: &mpsc::UnboundedSender<()>,
+        arrived: &mpsc::UnboundedSender<PathBuf>,
+    ) {
+        let Some(declared) = self
+            .entries
+            .lock()
+            .get(index)
+            .map(|(declared, _)| declared.clone())
+        else {
+            return;
+        };
+        let mut pauses = PAUSES.iter();
+        let mut pause = Duration::ZERO;
+        loop {
+            let outcome = self.supply.obtain(&declared, Refresh::No).await;
+            let is_over = match outcome {
+                Ok(resolved) => {
+                    tracing::info!("Fetched plugin {} from {}", declared.key(), resolved.from);
+                    let path = resolved.path.clone();
+                    self.set(index, Progress::Held(resolved));
+                    // Nobody takes it any more when the node is ending.
+                    let _ending = arrived.send(path);
+                    true
+                }
+                Err(error) if error.is_retriable() => {
+                    pause = pauses.next().copied().unwrap_or(pause);
+                    tracing::warn!(
+                        "Plugin {} cannot be fetched yet, the next attempt is in {} s: {error}",
+                        declared.key(),
+                        pause.as_secs()
+                    );
+                    self.set(index, Progress::Awaiting(Some(error.to_string())));
+                    false
+                }
+                Err(error) => {
+                    self.fail(index, &error);
+                    true
+                }
+            };
+            // Only the first is waited for.
+            let _nobody_waits = tried.send(());
+            if is_over {
+                return;
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    fn fail(&self, index: usize, error: &SupplyError) {
+        if let Some((declared, progress)) = self.entries.lock().get_mut(index) {
+            tracing::error!("Plugin {} is left out: {error}", declared.key());
+            *progress = Progress::Failed(error.to_string());
+        }
+    }
+
+    fn set(&self, index: usize, progress: Progress) {
+        if let Some((_, slot)) = self.entries.lock().get_mut(index) {
+            *slot = progress;
+        }
+    }
+
+    /// The files that are there, in the order of the list.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let entries = self.entries.lock();
+        let held = entries.iter().filter_map(|(_, progress)| match progress {
+            Progress::Held(resolved) => Some(resolved.path.clone()),
+            Progress::Awaiting(_) | Progress::Failed(_) => None,
+        });
+        held.collect()
+    }
+
+    /// Notes which files could not be loaded at the start.
+    pub fn note(&self, reports: &[LoadReport]) {
+        let refused = reports.iter().filter_map(|report| {
+            let error = report.result.as_ref().err()?;
+            Some((report.path.clone(), error.to_string()))
+        });
+        self.refused.lock().extend(refused);
+    }
+
+    /// The file a plugin that was loaded from `path` would be loaded from now: `plugin update` may have fetched another one.
+    /// `None` when that file is not from `lavalink.plugins`, or cannot be used. Blocks on the disk.
+    pub fn renewed(&self, path: &Path) -> Option<PathBuf> {
+        let (index, declared) = {
+            let entries = self.entries.lock();
+            let is_it = |progress: &Progress| matches!(progress, Progress::Held(held) if held.path == path);
+            let index = entries.iter().position(|(_, progress)| is_it(progress))?;
+            (index, entries.get(index)?.0.clone())
+        };
+        self.supply
+            .with_lock(|lock| *lock = LockFile::open(lock.path().to_owned()));
+        match self.supply.at_hand(&declared) {
+            Ok(Some(resolved)) => {
+                let path = resolved.path.clone();
+                self.set(index, Progress::Held(resolved));
+                Some(path)
+            }
+            Ok(None) => None,
+            Err(error) => {
+                tracing::error!("Plugin {} stays as it is: {error}", declared.key());
+                None
+            }
+        }
+    }
+
+    /// Takes one file into use.
+    fn install(&self, plugins: &Plugins, path: &Path) {
+        match plugins.install(path) {
+            Ok(info) => tracing::info!(
+                "Loaded plugin {} {} with sources [{}], which came late",
+                info.name,
+                info.version,
+                info.sources.join(", ")
+            ),
+            Err(error) => {
+                tracing::error!("Plugin {} was not loaded: {error}", path.display());
+                self.refused.lock().push((path.to_owned(), error.to_string()));
+            }
+        }
+    }
+}
+
+impl Arrivals {
+    /// Takes what arrives into use, for as long as the node runs. What was there at the start is passed over.
+    pub async fn take_in(mut self, services: Arc<crate::services::Services>) {
+        while let Some(path) = self.0.recv().await {
+            let services = Arc::clone(&services);
+            let work = move || {
+                let is_known = services.provision.is_settled(&services.plugins, &path);
+                if !is_known {
+                    services.provision.install(&services.plugins, &path);
+                }
+            };
+            // A panic is a bug and in the log; the next plugin has its own call.
+            let _outcome = spawn_blocking(work).await;
+        }
+    }
+}
