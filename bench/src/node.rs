@@ -41,7 +41,7 @@ impl Node {
         let port = free_port()?;
         place_plugins(binary, directory)?;
         let config = format!(
-            "server:\n  port: {port}\n  address: 127.0.0.1\nlavalink:\n  pluginsDir: ./plugins\n  server:\n    \
+            "server:\n  port: {port}\n  address: 127.0.0.1\nlavalink:\n  pluginsDir: ./plugins\n  native-plugins: all\n  server:\n    \
              password: {PASSWORD}\n    egress:\n      allow-private: true\n    sources:\n      local: true\nlogging:\n  request:\n    enabled: false\n"
         );
         fs::write(directory.join("application.yml"), config)

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use futures_util::future::join_all;
 use lavalink_net::{Retries, RouteConfig, RoutePlanner};
-use lavalink_plugins::{AdmitAll, GuardLimits, LoadOptions, LoadReport, Plugins};
+use lavalink_plugins::{GuardLimits, LoadOptions, LoadReport, Plugins};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,7 +23,7 @@ use crate::memory;
 use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::open_files;
-use crate::plugin_host::{self, NodeHosts, Reach};
+use crate::plugin_host::{self, NodeHosts, OperatorsAdmission, Reach};
 use crate::provision::Provision;
 use crate::rest;
 use crate::server;
@@ -247,7 +247,7 @@ fn raise_open_files() {
     }
 }
 
-fn load_plugins(config: &Arc<Config>, hosts: NodeHosts, provision: &Provision) -> Plugins {
+fn load_plugins(config: &Arc<Config>, hosts: NodeHosts, provision: &Arc<Provision>) -> Plugins {
     let enabled = Arc::clone(config);
     let options = LoadOptions {
         dirs: plugin_directories(config),
@@ -257,7 +257,11 @@ fn load_plugins(config: &Arc<Config>, hosts: NodeHosts, provision: &Provision) -
             trial: config.plugin_exchange.trial,
             ..GuardLimits::default()
         },
-        admission: Arc::new(AdmitAll),
+        admission: Arc::new(OperatorsAdmission::new(
+            Arc::clone(config),
+            Arc::clone(provision),
+            bundled_directory().as_deref(),
+        )),
         cache_dir: Some(config.plugins_data_dir.join(COMPILED_DIR)),
     };
     let (plugins, reports) = Plugins::load(options, Arc::new(hosts));
@@ -296,11 +300,14 @@ fn load_plugins(config: &Arc<Config>, hosts: NodeHosts, provision: &Provision) -
     plugins
 }
 
+/// The folder of the plugins that came with the node: the one next to the executable.
+fn bundled_directory() -> Option<PathBuf> {
+    Some(std::env::current_exe().ok()?.parent()?.join("plugins"))
+}
+
 /// The configured directory and the one next to the executable, each once.
-fn plugin_directories(config: &Config) -> Vec<PathBuf> {
-    let beside = std::env::current_exe()
-        .ok()
-        .and_then(|path| Some(path.parent()?.join("plugins")));
+pub fn plugin_directories(config: &Config) -> Vec<PathBuf> {
+    let beside = bundled_directory();
     let mut found: Vec<(PathBuf, PathBuf)> = Vec::new();
     for directory in std::iter::once(config.plugins_dir.clone()).chain(beside) {
         let Ok(canonical) = directory.canonicalize() else {

@@ -23,6 +23,8 @@ pub struct NodeOptions {
     pub plugin_files: Vec<(&'static str, Vec<u8>)>,
     /// Further lines for `application.yml`, below the test defaults.
     pub extra_yaml: String,
+    /// `lavalink.native-plugins`.
+    pub native_plugins: &'static str,
     /// Whether the node may fetch from loopback, where the tests' servers are.
     pub allow_private: bool,
     /// Arguments of the command line.
@@ -36,6 +38,8 @@ impl Default for NodeOptions {
             plugins: vec!["lavalink_plugin_http", "lavalink_plugin_local"],
             plugin_files: Vec::new(),
             extra_yaml: String::new(),
+            // Those of the tests lie in the plugin directory and came with no node.
+            native_plugins: "all",
             allow_private: true,
             arguments: Vec::new(),
         }
@@ -134,9 +138,9 @@ impl Node {
         }
         let port = free_port();
         let yaml = format!(
-            "server:\n  port: {port}\n  address: 127.0.0.1\nlavalink:\n  pluginsDir: ./plugins\n  server:\n    password: {PASSWORD}\n    egress:\n      allow-private: {}\n    \
+            "server:\n  port: {port}\n  address: 127.0.0.1\nlavalink:\n  pluginsDir: ./plugins\n  native-plugins: {}\n  server:\n    password: {PASSWORD}\n    egress:\n      allow-private: {}\n    \
              sources:\n      http: true\n      local: true\n{}",
-            options.allow_private, options.extra_yaml
+            options.native_plugins, options.allow_private, options.extra_yaml
         );
         fs::write(directory.path().join("application.yml"), yaml).expect("a config can be written");
         let mut node = Self {

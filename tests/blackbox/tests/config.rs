@@ -182,7 +182,11 @@ async fn all_sources_come_together() {
         ("LAVALINK_SERVER_SOURCES_HTTP", "0"),
         ("SPRING_APPLICATION_JSON", r#"{"lavalink": {"server.filters": {"timescale": false}}}"#),
     ])
-    .arguments(&["--lavalink.server.filters.distortion=false", "-Dlavalink.server.filters.equalizer=false"])
+    .arguments(&[
+        "--lavalink.server.filters.distortion=false",
+        "-Dlavalink.server.filters.equalizer=false",
+        "--lavalink.native-plugins=all",
+    ])
     .start()
     .await;
     let answer = node.rest("of the environment").get("/v4/info").await;

@@ -1,5 +1,6 @@
 //! Lists of hosts a plugin may reach.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use reqwest::Url;
@@ -47,10 +48,38 @@ impl HostList {
         Ok(Self { patterns })
     }
 
+    /// The hosts that are in this list and in the other.
+    #[must_use]
+    pub fn both(&self, other: &Self) -> Self {
+        let mut patterns = Vec::new();
+        for one in &self.patterns {
+            for two in &other.patterns {
+                patterns.extend(one.both(two).filter(|both| !patterns.contains(both)));
+            }
+        }
+        Self { patterns }
+    }
+
+    /// The patterns as [`HostList::parse`] reads them.
+    pub fn patterns(&self) -> Vec<String> {
+        self.patterns.iter().map(Pattern::to_string).collect()
+    }
+
     /// Whether the host of this URL is in the list.
     pub fn holds(&self, url: &Url) -> bool {
         let Some(host) = url.host() else { return false };
         self.patterns.iter().any(|pattern| pattern.fits(&host))
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("*"),
+            Self::Name(name) => f.write_str(name),
+            Self::Below(end) => write!(f, "*{end}"),
+            Self::Address(address) => write!(f, "{address}"),
+        }
     }
 }
 
@@ -79,6 +108,20 @@ impl Pattern {
             }
             Host::Ipv4(address) if !is_below => Ok(Self::Address(address.into())),
             _ => Err(bad()),
+        }
+    }
+
+    /// What fits both; `None` when nothing does.
+    fn both(&self, other: &Self) -> Option<Self> {
+        match (self, other) {
+            (Self::Any, narrow) | (narrow, Self::Any) => Some(narrow.clone()),
+            (Self::Below(one), Self::Below(two)) if one.ends_with(two.as_str()) => Some(self.clone()),
+            (Self::Below(one), Self::Below(two)) if two.ends_with(one.as_str()) => Some(other.clone()),
+            (Self::Name(name), Self::Below(end)) | (Self::Below(end), Self::Name(name)) => {
+                let is_below = name.len() > end.len() && name.ends_with(end.as_str());
+                is_below.then(|| Self::Name(name.clone()))
+            }
+            (one, two) => (one == two).then(|| one.clone()),
         }
     }
 
@@ -134,6 +177,43 @@ mod tests {
             assert!(!holds(&list, url), "{url}");
         }
         assert!(holds(&["*"], "http://anything.test/") && !holds(&[], "http://anything.test/"));
+    }
+
+    #[test]
+    fn two_lists_share_what_both_name() {
+        let list = |patterns: &[&str]| HostList::parse(patterns.iter().copied()).unwrap();
+        for (one, two, both) in [
+            (
+                &["*"][..],
+                &["a.test", "*.b.test"][..],
+                &["a.test", "*.b.test"][..],
+            ),
+            (
+                &["*.a.test"],
+                &["*.x.a.test", "y.a.test", "a.test", "xa.test"],
+                &["*.x.a.test", "y.a.test"],
+            ),
+            (
+                &["a.test", "192.0.2.1", "2001:db8::1"],
+                &["A.test", "192.0.2.2", "2001:DB8:0::1"],
+                &["a.test", "2001:db8::1"],
+            ),
+            (&["*.a.test"], &["*.b.test"], &[]),
+            (&[], &["*"], &[]),
+        ] {
+            assert_eq!(list(one).both(&list(two)).patterns(), both, "{one:?} {two:?}");
+            assert_eq!(list(two).both(&list(one)).patterns(), both, "{two:?} {one:?}");
+            assert_eq!(
+                list(
+                    &list(one)
+                        .patterns()
+                        .iter()
+                        .map(String::as_str)
+                        .collect::<Vec<_>>()
+                ),
+                list(one)
+            );
+        }
     }
 
     #[test]

@@ -65,7 +65,9 @@ pub enum Refusal {
         port: u16,
     },
     /// The plugin that asks may not reach this host.
-    #[error("the plugin may not reach this host; its manifest has to name it")]
+    #[error(
+        "the plugin may not reach this host; its manifest has to name it, and lavalink.plugin-policy must not leave it out"
+    )]
     Host,
 }
 

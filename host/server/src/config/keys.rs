@@ -130,6 +130,12 @@ keys! {
         "repository of dependencies that name none";
     PLUGIN_SNAPSHOTS = "lavalink.defaultPluginSnapshotRepository", Text, "https://maven.lavalink.dev/snapshots", Used,
         "the same for snapshots";
+    NATIVE_PLUGINS = "lavalink.native-plugins", Choice(&["bundled", "pinned", "all"]), "pinned", Used,
+        "which native plugins are loaded: those beside the node's binary, also those whose SHA-256 is in `lavalink.plugins`, or any";
+    POLICY_HOSTS = "lavalink.plugin-policy.*.hosts", Texts, "", Used,
+        "hosts the plugin of this name may reach, of those its manifest names; absent: all of them";
+    POLICY_MEMORY = "lavalink.plugin-policy.*.memory", strict(1, 4096), "", Used,
+        "memory of an instance of this plugin, MiB, of what its manifest asks for; absent: 64 at most";
     PLUGINS_LOCK = "lavalink.pluginsLock", Text, "", Used,
         "file that notes what was fetched; `plugins.lock` beside the first configuration file if empty";
 

@@ -18,6 +18,7 @@ use super::outgoing::{self, OutgoingConfig};
 use super::path::relaxed;
 use super::player::{self, PlayerConfig};
 use super::plugin_exchange::{self, PluginExchangeConfig};
+use super::plugin_policy::{self, NativePlugins, PluginPolicy};
 use super::plugin_supply::{self, PluginSupplyConfig};
 use super::reader::Reader;
 use super::route_planner::{self, RateLimitConfig};
@@ -40,6 +41,8 @@ pub struct Config {
     pub plugins_data_dir: PathBuf,
     /// How new versions of plugins come into use.
     pub plugin_exchange: PluginExchangeConfig,
+    /// Which native plugins are loaded.
+    pub native_plugins: NativePlugins,
     /// The plugins that are asked for.
     pub plugin_supply: PluginSupplyConfig,
     /// Audio pipeline and player settings.
@@ -64,6 +67,7 @@ pub struct Config {
     pub files: Vec<PathBuf>,
     sources: HashMap<String, bool>,
     filters: HashMap<String, bool>,
+    policies: HashMap<String, PluginPolicy>,
     plugins: Node,
 }
 
@@ -82,6 +86,8 @@ impl Config {
             plugins_dir: PathBuf::from(reader.text(&keys::PLUGINS_DIR).unwrap_or_default()),
             plugins_data_dir: PathBuf::from(reader.text(&keys::PLUGINS_DATA_DIR).unwrap_or_default()),
             plugin_exchange: plugin_exchange::read(&reader),
+            native_plugins: plugin_policy::natives(&reader),
+            policies: plugin_policy::read(&reader, &mut findings),
             plugin_supply: plugin_supply::read(&reader, &merged.files, &mut findings),
             player: player::read(&reader, &mut findings),
             outgoing: outgoing::read(&reader),
@@ -117,6 +123,11 @@ impl Config {
     /// Whether `lavalink.server.filters` lets a filter be used.
     pub fn is_filter_enabled(&self, filter: &str) -> bool {
         self.filters.get(&relaxed(filter)).copied().unwrap_or(true)
+    }
+
+    /// What the operator lets a plugin do, if anything is said about it.
+    pub fn plugin_policy(&self, plugin: &str) -> Option<&PluginPolicy> {
+        self.policies.get(&relaxed(plugin))
     }
 
     /// `plugins.<name>` as JSON text, `{}` when there is nothing.

@@ -2,12 +2,14 @@
 //!
 //! Every method runs on a thread of the blocking pool, inside a plugin's call, and ends by that call's deadline.
 
+mod admission;
 mod cache;
 mod granted;
 mod log;
 mod reach;
 mod recorded;
 mod response;
+mod settings_schema;
 mod store;
 mod tend;
 
@@ -25,6 +27,7 @@ use parking_lot::Mutex;
 use rand::Rng;
 use tokio::runtime::Handle;
 
+pub use self::admission::OperatorsAdmission;
 pub use self::granted::hosts_of;
 pub use self::log::PluginLogs;
 pub use self::reach::Reach;

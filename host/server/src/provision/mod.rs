@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lavalink_plugins::{LoadReport, Plugins};
-use lavalink_supply::{Declared, LockFile, Refresh, Resolved, Store, Supply, SupplyError};
+use lavalink_plugins::{LoadReport, Plugins, Sha256};
+use lavalink_supply::{Declared, LockFile, Refresh, Resolved, Store, Supply, SupplyError, Wanted};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
@@ -200,6 +200,33 @@ impl Provision {
         held.collect()
     }
 
+    /// What a file has to hash to, where that is known: from the operator, or from where it was fetched. Blocks on the disk.
+    pub fn wanted_hash(&self, path: &Path) -> Option<Sha256> {
+        let entries = self.entries.lock();
+        entries
+            .iter()
+            .find_map(|(declared, progress)| match &declared.wanted {
+                Wanted::File(file) => declared.sha256.filter(|_| is_same(file, path)),
+                Wanted::Dependency { .. } | Wanted::Url(_) => match progress {
+                    Progress::Held(held) if held.path == path => Some(held.sha256),
+                    _ => None,
+                },
+            })
+    }
+
+    /// Whether the operator names the hash of this file. Blocks on the disk.
+    pub fn is_pinned(&self, path: &Path) -> bool {
+        let entries = self.entries.lock();
+        entries.iter().any(|(declared, progress)| {
+            let is_it = match (&declared.wanted, progress) {
+                (Wanted::File(file), _) => is_same(file, path),
+                (_, Progress::Held(held)) => held.path == path,
+                _ => false,
+            };
+            is_it && declared.sha256.is_some()
+        })
+    }
+
     /// Notes which files could not be loaded at the start.
     pub fn note(&self, reports: &[LoadReport]) {
         let refused = reports.iter().filter_map(|report| {
@@ -249,6 +276,11 @@ impl Provision {
             }
         }
     }
+}
+
+/// Whether a file as the operator names it is the one with this absolute path.
+fn is_same(named: &Path, absolute: &Path) -> bool {
+    named.canonicalize().is_ok_and(|named| named == absolute)
 }
 
 impl Arrivals {
