@@ -32,6 +32,8 @@ Usage: lavalink-rust [--<key>=<value> ...]            run the node
                                                       unknown keys with file and line, then what counts.
                                                       Exit code 1 on errors, with --strict also on warnings
        lavalink-rust plugin new|build ...             write and build plugins, see plugin --help
+       lavalink-rust plugin list|add|update|verify|reload ...
+                                                      look after the plugins of a configuration
        lavalink-rust --json-schema                    print a JSON Schema of application.yml
        lavalink-rust --version
 

@@ -57,7 +57,10 @@ fn main() -> ExitCode {
             }
         }
         Invocation::Plugin(arguments) => match cli::plugin::parse(&arguments).and_then(cli::plugin::run) {
-            Ok(text) => print(&text),
+            Ok(outcome) => match print(&outcome.text) {
+                Ok(()) if outcome.is_bad => return ExitCode::FAILURE,
+                printed => printed,
+            },
             Err(error) => {
                 // As below.
                 let _closed = writeln!(std::io::stderr(), "lavalink-rust plugin: {error}");

@@ -1,5 +1,7 @@
 //! `lavalink-rust plugin …`: what is done with plugins without running a node.
 
+mod manage;
+
 use std::path::PathBuf;
 
 use lavalink_authoring::{AuthoringError, BuildOptions, Kind, NewOptions};
@@ -15,14 +17,25 @@ Usage: lavalink-rust plugin new <name> --api-path <folder> [--kind wasm|native] 
            --debug builds a native plugin without optimisation
 ";
 
+/// How a command ended.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// What is to be printed.
+    pub text: String,
+    /// Whether something is wrong that the text tells of.
+    pub is_bad: bool,
+}
+
 /// What is to be done.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Command {
+    /// Look after the plugins of a configuration, which these arguments belong to.
+    Manage(manage::Task, Vec<String>),
     /// Write a new plugin.
     New(NewOptions),
     /// Build one.
     Build(BuildOptions),
-    /// Print [`HELP`].
+    /// Print how the commands are used.
     Help,
 }
 
@@ -35,6 +48,9 @@ pub enum PluginError {
     /// Writing or building failed.
     #[error(transparent)]
     Authoring(#[from] AuthoringError),
+    /// Looking after plugins failed.
+    #[error(transparent)]
+    Manage(#[from] manage::ManageError),
 }
 
 /// Reads the arguments behind `plugin`.
@@ -51,6 +67,10 @@ pub fn parse(arguments: &[String]) -> Result<Command, PluginError> {
     let Some((what, rest)) = arguments.split_first() else {
         return Ok(Command::Help);
     };
+    if manage::knows(what) {
+        let (task, configuration) = manage::parse(what, rest).map_err(PluginError::Usage)?;
+        return Ok(Command::Manage(task, configuration));
+    }
     let mut given = Given::default();
     given.read(rest, what)?;
     let kind = given.kind.as_deref().map(str::parse::<Kind>).transpose()?;
@@ -119,13 +139,14 @@ impl Given {
     }
 }
 
-/// Does what was asked for and returns what is to be printed.
+/// Does what was asked for.
 ///
 /// # Errors
 /// What kept it from being done.
-pub fn run(command: Command) -> Result<String, PluginError> {
-    Ok(match command {
-        Command::Help => HELP.to_owned(),
+pub fn run(command: Command) -> Result<Outcome, PluginError> {
+    let text = match command {
+        Command::Manage(task, configuration) => return Ok(manage::run(task, configuration)?),
+        Command::Help => format!("{HELP}{}", manage::HELP),
         Command::New(options) => {
             let folder = lavalink_authoring::create(&options)?;
             format!("{}\n", folder.display())
@@ -134,7 +155,8 @@ pub fn run(command: Command) -> Result<String, PluginError> {
             let built = lavalink_authoring::build(&options)?;
             format!("{}\n", built.path.display())
         }
-    })
+    };
+    Ok(Outcome { text, is_bad: false })
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use url::Url;
 use super::findings::Findings;
 use super::key::{Converted, Key};
 use super::keys;
+use super::origin::Origin;
 use super::reader::Reader;
 use super::tree::{Node, Value};
 
@@ -22,9 +23,12 @@ pub struct PluginSupplyConfig {
     pub declared: Vec<Declared>,
     /// The lock file.
     pub lock: PathBuf,
+    /// `None` when one of them is no address, which is an error.
+    repositories: Option<Repositories>,
 }
 
 /// Where dependencies without a repository of their own come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Repositories {
     releases: Url,
     snapshots: Url,
@@ -33,35 +37,32 @@ struct Repositories {
 /// Reads the settings; what is wrong with them is an error, in Java's words where it has any. `files` are the files of the
 /// configuration: the lock file lies beside the first.
 pub fn read(reader: &Reader<'_>, files: &[PathBuf], findings: &mut Findings) -> PluginSupplyConfig {
-    let declared = match reader.tree().at("lavalink.plugins").map(|node| &node.value) {
-        Some(Value::List(items)) => {
-            let mut repository = |key: &Key| {
-                let text = reader.text(key).unwrap_or_default();
-                address(&text)
-                    .map_err(|reason| findings.error(&reader.origin(key), format!("{}: {reason}", key.name)))
+    let mut repository = |key: &Key| {
+        let text = reader.text(key).unwrap_or_default();
+        address(&text)
+            .map_err(|reason| findings.error(&reader.origin(key), format!("{}: {reason}", key.name)))
+            .ok()
+    };
+    let releases = repository(&keys::PLUGIN_REPOSITORIES);
+    let snapshots = repository(&keys::PLUGIN_SNAPSHOTS);
+    let repositories = releases
+        .zip(snapshots)
+        .map(|(releases, snapshots)| Repositories { releases, snapshots });
+    let items = match (
+        reader.tree().at("lavalink.plugins").map(|node| &node.value),
+        &repositories,
+    ) {
+        (Some(Value::List(items)), Some(repositories)) => items
+            .iter()
+            .enumerate()
+            .filter_map(|(index, item)| {
+                declared(item, repositories)
+                    .map_err(|reason| {
+                        findings.error(&item.origin, format!("lavalink.plugins[{index}]: {reason}"));
+                    })
                     .ok()
-            };
-            let releases = repository(&keys::PLUGIN_REPOSITORIES);
-            let snapshots = repository(&keys::PLUGIN_SNAPSHOTS);
-            match releases.zip(snapshots) {
-                Some((releases, snapshots)) => {
-                    let repositories = Repositories { releases, snapshots };
-                    items
-                        .iter()
-                        .enumerate()
-                        .filter_map(|(index, item)| {
-                            declared(item, &repositories)
-                                .map_err(|reason| {
-                                    findings
-                                        .error(&item.origin, format!("lavalink.plugins[{index}]: {reason}"));
-                                })
-                                .ok()
-                        })
-                        .collect()
-                }
-                None => Vec::new(),
-            }
-        }
+            })
+            .collect(),
         _ => Vec::new(),
     };
     let beside = files
@@ -69,10 +70,24 @@ pub fn read(reader: &Reader<'_>, files: &[PathBuf], findings: &mut Findings) -> 
         .and_then(|file| file.parent())
         .unwrap_or(Path::new(""));
     PluginSupplyConfig {
-        declared,
+        declared: items,
         lock: reader
             .text(&keys::PLUGINS_LOCK)
             .map_or_else(|| beside.join(LOCK_FILE), PathBuf::from),
+        repositories,
+    }
+}
+
+impl PluginSupplyConfig {
+    /// Reads an item that is not in the configuration (yet).
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn declare(&self, item: serde_json::Value) -> Result<Declared, String> {
+        match &self.repositories {
+            Some(repositories) => declared(&Node::from_json(item, &Origin::BuiltIn), repositories),
+            None => Err("lavalink.defaultPluginRepository is no address".to_owned()),
+        }
     }
 }
 
@@ -145,7 +160,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::config::origin::Origin;
 
     fn config(settings: serde_json::Value) -> (PluginSupplyConfig, String) {
         let tree = Node::from_json(settings, &Origin::BuiltIn).expanded();

@@ -3,19 +3,15 @@
 use std::sync::Arc;
 
 use lavalink_net::EgressRules;
-use lavalink_supply::ClientSource;
+use lavalink_supply::{ClientSource, Declared};
 
 use crate::client::LazyClient;
 use crate::config::Config;
 
-/// A client of its own, made when the first file is fetched. Servers that `lavalink.plugins` names may be anywhere, a LAN and
+/// A client of its own, made when the first file is fetched. Servers these plugins come from may be anywhere, a LAN and
 /// this machine included: the operator named them. Redirects to other servers are held against the node's rules.
-pub fn source(config: &Config) -> ClientSource {
-    let hosts = config
-        .plugin_supply
-        .declared
-        .iter()
-        .filter_map(|declared| declared.host());
+pub fn source(config: &Config, declared: &[Declared]) -> ClientSource {
+    let hosts = declared.iter().filter_map(Declared::host);
     let rules = EgressRules {
         trusted_hosts: hosts.map(str::to_owned).collect(),
         ..config.egress.clone()

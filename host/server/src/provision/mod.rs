@@ -45,12 +45,12 @@ enum Progress {
     Failed(String),
 }
 
-/// The supply a configuration describes. Makes no connection.
-pub fn supply(config: &Config) -> Supply {
+/// The supply a configuration describes, for these plugins. Makes no connection.
+pub fn supply(config: &Config, declared: &[Declared]) -> Supply {
     Supply::new(
         Store::new(config.plugins_data_dir.join(FETCHED_DIR)),
         LockFile::open(config.plugin_supply.lock.clone()),
-        client::source(config),
+        client::source(config, declared),
     )
 }
 
@@ -73,7 +73,7 @@ impl Provision {
             .iter()
             .map(|declared| (declared.clone(), Progress::Awaiting(None)));
         let this = Arc::new(Self {
-            supply: supply(config),
+            supply: supply(config, declared),
             entries: Mutex::new(entries.collect()),
             refused: Mutex::default(),
         });
