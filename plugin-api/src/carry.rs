@@ -107,6 +107,37 @@ macro_rules! __carry_enum {
     };
 }
 
+/// For events: those with a record of their own in WIT, then those that carry one value.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __carry_event {
+    (
+        $($record:ident { $($field:ident),* $(; $plain:ident => $wit:ident)* }),*;
+        $($single:ident { $value:ident }),* $(,)?
+    ) => {
+        impl $crate::carry::Carry<wit::Event> for $crate::Event {
+            fn carry(self) -> wit::Event {
+                match self {
+                    $(Self::$record { $($field,)* $($plain),* } => wit::Event::$record(wit::$record {
+                        $($field: $field.carry(),)* $($wit: $plain.carry()),*
+                    }),)*
+                    $(Self::$single { $value } => wit::Event::$single($value.carry()),)*
+                }
+            }
+        }
+        impl $crate::carry::Carry<$crate::Event> for wit::Event {
+            fn carry(self) -> $crate::Event {
+                match self {
+                    $(Self::$record(wit::$record { $($field,)* $($wit),* }) => $crate::Event::$record {
+                        $($field: $field.carry(),)* $($plain: $wit.carry()),*
+                    },)*
+                    $(Self::$single($value) => $crate::Event::$single { $value: $value.carry() },)*
+                }
+            }
+        }
+    };
+}
+
 /// All conversions, for the bindings whose module of `lavalink:plugin/types` is called `wit` where this stands.
 #[doc(hidden)]
 #[macro_export]
@@ -131,6 +162,39 @@ macro_rules! __carry {
         });
         $crate::__carry_record!(Hint { mime, extension, container });
         $crate::__carry_record!(SessionRef { session_id, user_id, client_name });
+
+        $crate::__carry_record!(SourcedTrack { source, track });
+        $crate::__carry_record!(AudioFormat { sample_rate, channels });
+        $crate::__carry_record!(Endpoint { method, path });
+        $crate::__carry_record!(RestHead { method, path, query, headers });
+        $crate::__carry_record!(RestRequest { head, parameters, body });
+        $crate::__carry_record!(RestResponse { status, headers, body });
+        $crate::__carry_record!(RestError { status, message });
+        $crate::__carry_enum!(Verdict { Proceed; Answer(Answer); Refuse(Refuse) });
+        $crate::__carry_record!(Interest { sessions, messages, players, tracks });
+        $crate::__carry_record!(PlayerRef { session_id, user_id, guild_id });
+        $crate::__carry_enum!(TrackEndReason { Finished, LoadFailed, Stopped, Replaced, Cleanup });
+        $crate::__carry_enum!(MarkerState { Reached, Bypassed, Late, Dropped });
+        $crate::__carry_event! {
+            SessionOpen { session, resumed },
+            MessageOut { session_id, message },
+            TrackStart { player, track },
+            TrackEnd { player, track, reason },
+            TrackException { player, track, failure },
+            TrackStuck { player, track; threshold => threshold_ms },
+            Marker { player, marker, state };
+            SessionPaused { session },
+            SessionDestroyed { session },
+            NewPlayer { player },
+            DestroyPlayer { player },
+        }
+        $crate::__carry_record!(SearchKinds { tracks, albums, artists, playlists, texts });
+        $crate::__carry_record!(SearchText { text, plugin_info });
+        $crate::__carry_record!(SearchResults { tracks, albums, artists, playlists, texts, plugin_info });
+        $crate::__carry_record!(LyricsLine {
+            line, plugin_info; timestamp => timestamp_ms; duration => duration_ms
+        });
+        $crate::__carry_record!(Lyrics { source_name, provider, text, lines, plugin_info });
 
         impl Carry<wit::Header> for $crate::Header {
             fn carry(self) -> wit::Header {

@@ -4,7 +4,16 @@
 //! others. Only here does the crate know of the component model; authors see the same traits as for a native library.
 
 mod bindings;
+pub mod events;
+pub mod filters;
 mod host;
+pub mod info;
+pub mod interceptor;
+pub mod lyrics;
+mod part;
+pub mod probe;
+pub mod routes;
+pub mod search;
 pub mod source;
 
 use std::marker::PhantomData;

@@ -6,10 +6,14 @@ use crate::AuthoringError;
 use crate::package::Kind;
 
 /// The example's files, which the workspace builds and tests.
-const SOURCES: [(&str, &str); 2] = [
+const SOURCES: [(&str, &str); 3] = [
     (
         "src/lib.rs",
         include_str!("../../../plugins/examples/tone/src/lib.rs"),
+    ),
+    (
+        "src/tests.rs",
+        include_str!("../../../plugins/examples/tone/src/tests.rs"),
     ),
     (
         "src/wave.rs",
@@ -78,7 +82,9 @@ fn named(text: &str, name: &str) -> String {
 }
 
 fn manifest(name: &str, kind: Kind, api: &Path) -> String {
-    let (kind, api) = (kind.as_str(), quoted(&api.display().to_string()));
+    let testkit = api.with_file_name("plugin-testkit");
+    let [api, testkit] = [api, &testkit].map(|path| quoted(&path.display().to_string()));
+    let kind = kind.as_str();
     format!(
         "[package]\n\
          name = \"{name}\"\n\
@@ -96,6 +102,9 @@ fn manifest(name: &str, kind: Kind, api: &Path) -> String {
          \n\
          [dependencies]\n\
          lavalink-plugin-api = {{ path = {api} }}\n\
+         \n\
+         [dev-dependencies]\n\
+         lavalink-plugin-testkit = {{ path = {testkit} }}\n\
          \n\
          # A crate of its own, even in a folder of another workspace.\n\
          [workspace]\n"

@@ -28,6 +28,9 @@ pub(crate) struct Loaded {
     pub(crate) extensions: Extensions,
 }
 
+/// Parts of one kind, each with what it said about itself.
+pub(crate) type Described<D, P> = Vec<(D, Arc<P>)>;
+
 /// Everything a plugin offers, each with what it said about itself when it was loaded; it is not asked for that again.
 #[derive(Clone, Default)]
 pub struct Extensions {

@@ -7,20 +7,12 @@ use std::cell::RefCell;
 
 use self::exports::lavalink::plugin::source as wit;
 use super::host::{self, NodeHost, Unknown};
+use super::part::{exports_of, part};
 use super::{Exported, Glue};
 use crate::carry::Carry;
-use crate::{ByteStream, Failure, Media, Source};
+use crate::{ByteStream, Media};
 
-wit_bindgen::generate!({
-    path: "wit",
-    world: "source-plugin",
-    with: {
-        "lavalink:plugin/types@1.0.0": crate::guest::bindings::lavalink::plugin::types,
-        "lavalink:plugin/host@1.0.0": crate::guest::bindings::lavalink::plugin::host,
-    },
-    pub_export_macro: true,
-    export_macro_name: "export_component",
-});
+exports_of!("source-plugin");
 
 /// A stream of the plugin's own.
 pub struct Stream(RefCell<Box<dyn ByteStream>>);
@@ -38,14 +30,6 @@ impl wit::GuestByteStream for Stream {
     }
 }
 
-fn source<T: Exported>(index: u32) -> Result<&'static dyn Source, Failure> {
-    let sources = &T::plugin().sources;
-    let source = sources.get(index as usize);
-    source
-        .map(|source| &**source)
-        .ok_or_else(|| Failure::fault(format!("There is no source {index}.")))
-}
-
 impl<T: Exported> wit::Guest for Glue<T> {
     type ByteStream = Stream;
 
@@ -54,18 +38,18 @@ impl<T: Exported> wit::Guest for Glue<T> {
         sources.map(|source| source.describe().carry()).collect()
     }
     fn load(index: u32, identifier: String) -> Result<wit::Loaded, wit::Failure> {
-        source::<T>(index)
+        part(&T::plugin().sources, index)
             .and_then(|source| source.load(&NodeHost, &identifier))
             .carry()
     }
     fn decode_details(index: u32, version: u8, details: Vec<u8>) -> Result<wit::Details, wit::Failure> {
-        source::<T>(index)
+        part(&T::plugin().sources, index)
             .and_then(|source| source.decode_details(version, &details))
             .carry()
     }
     fn open(index: u32, track: wit::Track, position_ms: u64) -> Result<wit::Media, wit::Failure> {
-        let opened =
-            source::<T>(index).and_then(|source| source.open(&NodeHost, &track.carry(), position_ms.carry()));
+        let opened = part(&T::plugin().sources, index)
+            .and_then(|source| source.open(&NodeHost, &track.carry(), position_ms.carry()));
         match opened {
             Ok(media) => Ok(out(media)),
             Err(failure) => Err(failure.carry()),

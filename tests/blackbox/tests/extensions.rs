@@ -1,27 +1,37 @@
-//! Everything a plugin can offer beside sources, by a real library in a real node.
+//! Everything a plugin can offer beside sources, by a real library, and by a component of the same source, in a real node.
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use fake_discord::{Config, analysis};
-use lavalink_blackbox::{Node, NodeOptions, Stage, client::url_encode, media};
+use lavalink_blackbox::{Node, NodeOptions, Stage, authoring::component_of, client::url_encode, media};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
 const OPUS: &[&str] = &["-c:a", "libopus", "-b:a", "96k"];
 
-fn options() -> NodeOptions {
-    NodeOptions {
-        plugins: vec![
-            "lavalink_plugin_http",
-            "lavalink_plugin_local",
-            "lavalink_test_plugin_extensions",
-        ],
-        ..NodeOptions::default()
-    }
+/// What the plugin was built as.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Library,
+    Component,
 }
 
-async fn stage() -> Stage {
-    Stage::start_with(Config::default(), options()).await
+fn options(form: Form) -> NodeOptions {
+    static COMPONENT: OnceLock<Vec<u8>> = OnceLock::new();
+    let mut options = NodeOptions::default();
+    match form {
+        Form::Library => options.plugins.push("lavalink_test_plugin_extensions"),
+        Form::Component => {
+            let component = COMPONENT.get_or_init(|| component_of("tests/plugins/extensions"));
+            options.plugin_files.push(("extensions.wasm", component.clone()));
+        }
+    }
+    options
+}
+
+async fn stage(form: Form) -> Stage {
+    Stage::start_with(Config::default(), options(form)).await
 }
 
 fn file(node: &Node, name: &str, encoder: &[&str], seconds: f64) -> String {
@@ -74,8 +84,17 @@ async fn host(node: &Node, service: &str, body: &Value) -> (u16, Value) {
 }
 
 #[tokio::test]
-async fn filters_of_plugins() {
-    let mut stage = stage().await;
+async fn filters_by_a_library() {
+    filters(Form::Library).await;
+}
+
+#[tokio::test]
+async fn filters_by_a_component() {
+    filters(Form::Component).await;
+}
+
+async fn filters(form: Form) {
+    let mut stage = stage(form).await;
     let log = stage.node.log();
     assert!(
         log.contains(
@@ -129,10 +148,16 @@ async fn filters_of_plugins() {
         (halved - plain + 6.02).abs() < 0.7,
         "{plain} dBFS, halved {halved}"
     );
-    diary_with(&stage.node, "gain for 48000 Hz, 2 channels").await;
+    // What a component notes stays in the instance of the filter.
+    let keeps_a_diary = form == Form::Library;
+    if keeps_a_diary {
+        diary_with(&stage.node, "gain for 48000 Hz, 2 channels").await;
+    }
 
     stage.update(1, &json!({"position": 60_000})).await;
-    diary_with(&stage.node, "gain seeked 60000").await;
+    if keeps_a_diary {
+        diary_with(&stage.node, "gain seeked 60000").await;
+    }
     assert!((level(&stage, 1).await - halved).abs() < 0.7);
 
     // Each of these is given up, and the audio goes on without it.
@@ -150,7 +175,7 @@ async fn filters_of_plugins() {
         .await;
         let heard = level(&stage, 1).await;
         assert!((heard - plain).abs() < 0.7, "{bad}: {plain} dBFS, now {heard}");
-        if index == 0 {
+        if index == 0 && keeps_a_diary {
             diary_with(&stage.node, "gain flushed").await;
         }
     }
@@ -179,7 +204,7 @@ async fn filters_of_plugins() {
 async fn a_disabled_plugin_filter() {
     let node = Node::start(NodeOptions {
         extra_yaml: "    filters:\n      gain: false\n".to_owned(),
-        ..options()
+        ..options(Form::Library)
     })
     .await;
     let info = node.rest().get("/v4/info").await.json();
@@ -203,7 +228,7 @@ async fn a_disabled_plugin_filter() {
 async fn routes_and_interceptors_of_plugins() {
     let node = Node::start(NodeOptions {
         extra_yaml: "metrics:\n  prometheus:\n    enabled: true\n    endpoint: /metrics\n".to_owned(),
-        ..options()
+        ..options(Form::Library)
     })
     .await;
     let rest = node.rest();
@@ -298,8 +323,45 @@ async fn routes_and_interceptors_of_plugins() {
 }
 
 #[tokio::test]
+async fn routes_and_interceptors_of_a_component() {
+    let node = Node::start(options(Form::Component)).await;
+    let rest = node.rest();
+    let echo = rest.get("/v4/ext/echo/caf%C3%A9?x=1").await;
+    assert_eq!(echo.headers["x-ext"].to_str().ok(), Some("here"), "{echo:?}");
+    assert_eq!(echo.json()["word"], "café");
+    let posted = rest.post("/v4/ext/echo/a", &json!({"b": 1})).await.json();
+    assert_eq!(posted["body"], json!("{\"b\":1}"));
+    let refused = rest.get("/v4/ext/refuse").await;
+    assert_eq!(
+        (refused.status, refused.message()),
+        (418, "I am a teapot".to_owned())
+    );
+    let broken = rest.get("/v4/ext/panic").await;
+    assert_eq!(broken.status, 500);
+    assert!(broken.message().contains("crashed"), "{}", broken.text);
+    // A panic's text would be lost with the instance; it is in the log.
+    log_with(&node, "an endpoint that panics").await;
+    assert_eq!(rest.get("/v4/ext/nonsense").await.status, 500);
+
+    let with = |wish: &str| {
+        rest.request(reqwest::Method::GET, "/v4/stats")
+            .header("x-ext", wish)
+    };
+    let answer = rest.send(with("refuse")).await;
+    assert_eq!((answer.status, answer.message()), (403, "not today".to_owned()));
+    assert_eq!(
+        rest.send(with("answer")).await.json(),
+        json!({"intercepted": true})
+    );
+    for wish in ["fail", "panic"] {
+        let answer = rest.send(with(wish)).await;
+        assert_eq!(answer.status, 200, "{wish}: the request goes on");
+    }
+}
+
+#[tokio::test]
 async fn events_and_markers() {
-    let mut stage = stage().await;
+    let mut stage = stage(Form::Library).await;
     let tone = file(&stage.node, "long.webm", OPUS, 60.0);
     let session = stage.socket.session_id.clone();
     let diary = diary_with(&stage.node, "open ").await;
@@ -386,8 +448,17 @@ async fn events_and_markers() {
 }
 
 #[tokio::test]
-async fn services_of_the_host() {
-    let stage = stage().await;
+async fn services_of_the_host_by_a_library() {
+    services_of_the_host(Form::Library).await;
+}
+
+#[tokio::test]
+async fn services_of_the_host_by_a_component() {
+    services_of_the_host(Form::Component).await;
+}
+
+async fn services_of_the_host(form: Form) {
+    let stage = stage(form).await;
     let (node, session) = (&stage.node, stage.socket.session_id.clone());
     let tone = file(node, "tone.flac", &["-c:a", "flac"], 5.0);
 
@@ -456,8 +527,17 @@ async fn services_of_the_host() {
 }
 
 #[tokio::test]
-async fn additions_to_tracks_and_media() {
-    let mut stage = stage().await;
+async fn additions_to_tracks_and_media_by_a_library() {
+    additions_to_tracks_and_media(Form::Library).await;
+}
+
+#[tokio::test]
+async fn additions_to_tracks_and_media_by_a_component() {
+    additions_to_tracks_and_media(Form::Component).await;
+}
+
+async fn additions_to_tracks_and_media(form: Form) {
+    let mut stage = stage(form).await;
     let tone = file(
         &stage.node,
         "tone.mp3",
@@ -506,8 +586,17 @@ async fn additions_to_tracks_and_media() {
 }
 
 #[tokio::test]
-async fn search_and_lyrics() {
-    let mut stage = stage().await;
+async fn search_and_lyrics_by_a_library() {
+    search_and_lyrics(Form::Library).await;
+}
+
+#[tokio::test]
+async fn search_and_lyrics_by_a_component() {
+    search_and_lyrics(Form::Component).await;
+}
+
+async fn search_and_lyrics(form: Form) {
+    let mut stage = stage(form).await;
     let found = stage.rest.get("/v4/loadsearch?query=abc").await;
     assert_eq!(found.status, 200, "{}", found.text);
     let found = found.json();

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use wasmtime::component::InstancePre;
 use wasmtime::{Store, Trap};
 
-use super::bindings::exports::lavalink::plugin::source;
+use super::faces::{Faces, Indices};
 use super::memory::{Limiter, OutOfBounds, PluginMemory};
 use super::state::{Overdue, State};
 use super::ticker::Ticker;
@@ -37,7 +37,8 @@ pub(super) struct Surroundings {
 pub(super) struct Guest {
     name: String,
     pre: InstancePre<State>,
-    source: source::GuestIndices,
+    indices: Indices,
+    exported: Vec<String>,
     around: Surroundings,
     idle: Mutex<Vec<Instance>>,
 }
@@ -45,7 +46,7 @@ pub(super) struct Guest {
 /// A running component.
 pub(super) struct Instance {
     pub(super) store: Store<State>,
-    pub(super) source: source::Guest,
+    pub(super) faces: Faces,
 }
 
 /// One call into a guest.
@@ -63,14 +64,25 @@ impl Guest {
     ///
     /// # Errors
     /// When an interface it exports is not the one of this generation.
-    pub(super) fn new(name: &str, pre: InstancePre<State>, around: Surroundings) -> wasmtime::Result<Self> {
+    pub(super) fn new(
+        name: &str,
+        pre: InstancePre<State>,
+        exported: Vec<String>,
+        around: Surroundings,
+    ) -> wasmtime::Result<Self> {
         Ok(Self {
             name: name.to_owned(),
-            source: source::GuestIndices::new(&pre)?,
+            indices: Indices::new(&pre, &exported)?,
+            exported,
             pre,
             around,
             idle: Mutex::default(),
         })
+    }
+
+    /// Whether it offers an interface.
+    pub(super) fn exports(&self, interface: &str) -> bool {
+        self.exported.iter().any(|exported| exported == interface)
     }
 
     /// Makes a call in an instance that is kept for the next one.
@@ -155,8 +167,8 @@ impl Guest {
         store.set_hostcall_fuel(MAX_ANSWER);
         enter(&mut store, host, scope.clone());
         let instance = self.pre.instantiate(&mut store)?;
-        let source = self.source.load(&mut store, &instance)?;
-        Ok(Instance { store, source })
+        let faces = self.indices.load(&mut store, &instance)?;
+        Ok(Instance { store, faces })
     }
 
     /// What went wrong, for the user.

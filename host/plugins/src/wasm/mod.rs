@@ -6,9 +6,16 @@ mod bindings;
 mod cache;
 mod convert;
 mod engine;
+mod events;
+mod faces;
+mod filters;
+mod finders;
 mod guest;
 mod imports;
+mod info;
 mod memory;
+mod part;
+mod rest;
 mod source;
 mod state;
 mod stream;
@@ -20,7 +27,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lavalink_plugin_api::v1;
+use lavalink_plugin_api::{Failure, v1};
 use parking_lot::Mutex;
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
@@ -93,7 +100,10 @@ impl Components {
                 spoken: vec![v1::GENERATION],
             });
         }
-        if !interfaces.iter().any(|interface| interface == "source") {
+        if !interfaces
+            .iter()
+            .any(|interface| faces::INTERFACES.contains(&interface.as_str()))
+        {
             return Err(ComponentError::NoInterface {
                 plugin: manifest.name,
                 generation: v1::GENERATION,
@@ -126,34 +136,34 @@ impl Components {
             factory: self.factory.clone(),
             grants: Arc::clone(&grants),
         };
-        let guest = Arc::new(Guest::new(&manifest.name, pre, around).map_err(refused)?);
-        let sources = self.start(&manifest.name, &guest)?;
+        let guest = Arc::new(Guest::new(&manifest.name, pre, interfaces, around).map_err(refused)?);
+        let extensions = self.start(&guest).map_err(|failure| LoadError::Start {
+            plugin: manifest.name.clone(),
+            failure,
+        })?;
         Ok(Loaded {
             manifest,
             form,
             grants,
             generation: v1::GENERATION,
-            extensions: Extensions {
-                sources,
-                ..Extensions::default()
-            },
+            extensions,
         })
     }
 
-    fn start(&self, plugin: &str, guest: &Arc<Guest>) -> Result<Sources, LoadError> {
-        let sources = source::sources_of(guest, self.limits).map_err(|failure| LoadError::Start {
-            plugin: plugin.to_owned(),
-            failure,
-        })?;
-        Ok(sources
-            .into_iter()
-            .map(|source| {
-                (
-                    lavalink_plugin_api::Source::describe(&source),
-                    Arc::new(source) as _,
-                )
-            })
-            .collect())
+    /// Asks a component for everything it offers.
+    fn start(&self, guest: &Arc<Guest>) -> Result<Extensions, Failure> {
+        let limits = self.limits;
+        Ok(Extensions {
+            sources: source::sources_of(guest, limits)?,
+            filters: filters::filters_of(guest, limits)?,
+            routes: rest::routes_of(guest, limits)?,
+            interceptors: rest::interceptors_of(guest, limits)?,
+            listeners: events::listeners_of(guest, limits)?,
+            modifiers: info::modifiers_of(guest, limits)?,
+            probes: info::probes_of(guest, limits)?,
+            searches: finders::searches_of(guest, limits)?,
+            lyrics: finders::lyrics_of(guest, limits)?,
+        })
     }
 
     fn runtime(&self) -> Result<Arc<Runtime>, LoadError> {
@@ -182,11 +192,6 @@ impl Components {
 fn mebibytes(count: u32) -> usize {
     usize::try_from(u64::from(count) << 20).unwrap_or(usize::MAX)
 }
-
-type Sources = Vec<(
-    lavalink_plugin_api::SourceDescriptor,
-    Arc<dyn lavalink_plugin_api::Source>,
-)>;
 
 /// What a component says about itself.
 ///

@@ -9,18 +9,15 @@ use wasmtime::component::ResourceAny;
 
 use super::bindings::exports::lavalink::plugin::source as wit;
 use super::guest::{Call, Guest};
+use super::part::Part;
 use super::stream::GuestStream;
 use crate::GuardLimits;
-
-/// Most sources one plugin may have.
-const MAX_SOURCES: usize = 64;
+use crate::extensions::Described;
 
 /// See the module.
 pub(super) struct GuestSource {
-    guest: Arc<Guest>,
-    index: u32,
     descriptor: SourceDescriptor,
-    limits: GuardLimits,
+    part: Part,
 }
 
 /// What `open` answers, before a stream of the guest is made one of ours.
@@ -33,35 +30,26 @@ enum Opened {
     },
 }
 
-/// Asks a guest for its sources.
+/// The sources of a guest.
 ///
 /// # Errors
-/// When it breaks, or has more than any plugin has.
-pub(super) fn sources_of(guest: &Arc<Guest>, limits: GuardLimits) -> Result<Vec<GuestSource>, Failure> {
-    let call = Call {
-        what: "describe",
-        host: None,
-        limit: limits.start,
-    };
-    let descriptors = guest.call(call, |instance| {
-        let descriptors = instance.source.call_describe(&mut instance.store)?;
-        Ok(Ok(descriptors))
+/// When it breaks, or has too many.
+pub(super) fn sources_of(
+    guest: &Arc<Guest>,
+    limits: GuardLimits,
+) -> Result<Described<SourceDescriptor, dyn Source>, Failure> {
+    let parts = Part::described(guest, limits, "source", |instance| {
+        instance.faces.source()?.call_describe(&mut instance.store)
     })?;
-    if descriptors.len() > MAX_SOURCES {
-        return Err(Failure::fault(format!(
-            "It has {} sources, {MAX_SOURCES} at most can be used.",
-            descriptors.len()
-        )));
-    }
-    Ok((0..)
-        .zip(descriptors)
-        .map(|(index, descriptor)| GuestSource {
-            guest: guest.clone(),
-            index,
-            descriptor: descriptor.carry(),
-            limits,
-        })
-        .collect())
+    let sources = parts.into_iter().map(|(descriptor, part)| {
+        let descriptor: SourceDescriptor = descriptor.carry();
+        let source = GuestSource {
+            descriptor: descriptor.clone(),
+            part,
+        };
+        (descriptor, Arc::new(source) as Arc<dyn Source>)
+    });
+    Ok(sources.collect())
 }
 
 impl Source for GuestSource {
@@ -73,12 +61,14 @@ impl Source for GuestSource {
         let call = Call {
             what: "load",
             host: Some(host),
-            limit: self.limits.load,
+            limit: self.part.limits.load,
         };
-        self.guest.call(call, |instance| {
-            let answer = instance
-                .source
-                .call_load(&mut instance.store, self.index, identifier)?;
+        self.part.guest.call(call, |instance| {
+            let answer =
+                instance
+                    .faces
+                    .source()?
+                    .call_load(&mut instance.store, self.part.index, identifier)?;
             Ok(answer.carry())
         })
     }
@@ -87,13 +77,15 @@ impl Source for GuestSource {
         let call = Call {
             what: "decode_details",
             host: None,
-            limit: self.limits.decode,
+            limit: self.part.limits.decode,
         };
-        self.guest.call(call, |instance| {
-            let answer =
-                instance
-                    .source
-                    .call_decode_details(&mut instance.store, self.index, version, details)?;
+        self.part.guest.call(call, |instance| {
+            let answer = instance.faces.source()?.call_decode_details(
+                &mut instance.store,
+                self.part.index,
+                version,
+                details,
+            )?;
             Ok(answer.carry())
         })
     }
@@ -102,14 +94,16 @@ impl Source for GuestSource {
         let call = Call {
             what: "open",
             host: Some(host),
-            limit: self.limits.open,
+            limit: self.part.limits.open,
         };
         let track = track.clone().carry();
-        let (instance, answer) = self.guest.take(call, |instance| {
-            let answer =
-                instance
-                    .source
-                    .call_open(&mut instance.store, self.index, &track, position.carry())?;
+        let (instance, answer) = self.part.guest.take(call, |instance| {
+            let answer = instance.faces.source()?.call_open(
+                &mut instance.store,
+                self.part.index,
+                &track,
+                position.carry(),
+            )?;
             Ok(match answer {
                 Ok(media) => Ok(opened(instance, media)?),
                 Err(failure) => Err(failure.carry()),
@@ -117,15 +111,21 @@ impl Source for GuestSource {
         })?;
         match answer {
             Ok(Opened::Stream { stream, length, hint }) => {
-                let stream = GuestStream::new(self.guest.clone(), instance, stream, length, self.limits.open);
+                let stream = GuestStream::new(
+                    self.part.guest.clone(),
+                    instance,
+                    stream,
+                    length,
+                    self.part.limits.open,
+                );
                 Ok(Media::Bytes(Box::new(stream), hint))
             }
             Ok(Opened::Media(media)) => {
-                self.guest.keep(instance);
+                self.part.guest.keep(instance);
                 Ok(media)
             }
             Err(failure) => {
-                self.guest.keep(instance);
+                self.part.guest.keep(instance);
                 Err(failure)
             }
         }
@@ -141,7 +141,8 @@ fn opened(instance: &mut super::guest::Instance, media: wit::Media) -> wasmtime:
         }
         wit::Media::Bytes((stream, hint)) => {
             let length = instance
-                .source
+                .faces
+                .source()?
                 .byte_stream()
                 .call_length(&mut instance.store, stream)?;
             return Ok(Opened::Stream {

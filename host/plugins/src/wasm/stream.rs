@@ -66,10 +66,12 @@ impl ByteStream for GuestStream {
     fn read(&mut self, max: usize) -> Result<Vec<u8>, Failure> {
         let max = u32::try_from(max).unwrap_or(MAX_READ).min(MAX_READ);
         let bytes = self.call("read", |instance, stream| {
-            let answer = instance
-                .source
-                .byte_stream()
-                .call_read(&mut instance.store, stream, max)?;
+            let answer =
+                instance
+                    .faces
+                    .source()?
+                    .byte_stream()
+                    .call_read(&mut instance.store, stream, max)?;
             Ok(answer.carry())
         })?;
         // `as` widens: MAX_READ bounds the value.
@@ -85,10 +87,12 @@ impl ByteStream for GuestStream {
 
     fn seek(&mut self, offset: u64) -> Result<(), Failure> {
         self.call("seek", |instance, stream| {
-            let answer = instance
-                .source
-                .byte_stream()
-                .call_seek(&mut instance.store, stream, offset)?;
+            let answer =
+                instance
+                    .faces
+                    .source()?
+                    .byte_stream()
+                    .call_seek(&mut instance.store, stream, offset)?;
             Ok(answer.carry())
         })
     }

@@ -3,6 +3,8 @@
 //! The same file becomes a native library (`cargo build`) and a WebAssembly component (`lavalink-rust plugin build --kind
 //! wasm`).
 
+#[cfg(test)]
+mod tests;
 mod wave;
 
 use std::time::Duration;
