@@ -13,25 +13,29 @@ use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_
 use lavalink_audio::{CHANNELS, FRAME_SAMPLES, MAX_PACKET, SAMPLE_RATE_HZ};
 use lavalink_bench::media::Kind;
 use opus::{Application, Bitrate, Channels, Encoder};
-use support::{FRAMES, TRACKS, cpu_time_of, music, play_all};
+use support::{Best, FRAMES, TRACKS, cpu_time_of, music, play_all, verdict};
 use symphonia::core::codecs::audio::AudioDecoderOptions;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, TrackType};
 use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::core::meta::MetadataOptions;
 
+/// What the engine may cost, in what decoding and encoding alone cost.
+const BAR: f64 = 1.3;
+
 fn transcode(criterion: &mut Criterion) {
     let music = music(Kind::Mp3);
+    let (engine, parts) = (Best::default(), Best::default());
     let mut group = criterion.benchmark_group("mp3 to opus, cpu");
     group
         .sampling_mode(SamplingMode::Flat)
         .throughput(Throughput::Elements(FRAMES * TRACKS));
     group.bench_function("engine", |bencher| {
-        bencher.iter_custom(|times| cpu_time_of(times, || play_all(&music, "mp3", false)));
+        bencher.iter_custom(|times| engine.cpu_time_of(times, || play_all(&music, "mp3", false)));
     });
     let alone = || music.iter().map(|bytes| encode(&decode(bytes))).sum::<usize>();
     group.bench_function("symphonia and libopus alone", |bencher| {
-        bencher.iter_custom(|times| cpu_time_of(times, alone));
+        bencher.iter_custom(|times| parts.cpu_time_of(times, alone));
     });
     let pcm: Vec<_> = music.iter().map(decode).collect();
     let encoder_alone = || pcm.iter().map(|pcm| encode(pcm)).sum::<usize>();
@@ -39,6 +43,14 @@ fn transcode(criterion: &mut Criterion) {
         bencher.iter_custom(|times| cpu_time_of(times, encoder_alone));
     });
     group.finish();
+    if let (Some(engine), Some(parts)) = (engine.frame_us(), parts.frame_us()) {
+        let ratio = engine / parts;
+        eprintln!(
+            "transcode: the engine takes {engine:.1} us per frame, symphonia and libopus alone {parts:.1} us: {ratio:.2} times \
+             as much. The bar is {BAR} times: {}.",
+            verdict(ratio, BAR)
+        );
+    }
 }
 
 /// Interleaved stereo of the whole file.

@@ -18,6 +18,7 @@ use symphonia::core::units::{Duration as Ticks, TimeBase};
 use crate::container::Selected;
 use crate::downmix::Downmix;
 use crate::opus_packet::{ChannelMapping, OpusHead};
+use crate::scratch::{self, Purpose};
 use crate::{CHANNELS, SAMPLE_RATE_HZ};
 
 /// Samples per channel in the longest Opus packet: 120 ms at 48 kHz (RFC 6716, section 3.2.5).
@@ -132,7 +133,6 @@ pub(crate) struct OpusDecoder {
     state: OpusState,
     downmix: Option<Downmix>,
     channels: usize,
-    pcm: Vec<f32>,
 }
 
 impl OpusDecoder {
@@ -145,7 +145,6 @@ impl OpusDecoder {
                     state: OpusState::Unmade(gain),
                     downmix: None,
                     channels: CHANNELS,
-                    pcm: Vec::new(),
                 })
             }
             ChannelMapping::Multistream {
@@ -170,7 +169,6 @@ impl OpusDecoder {
                     state,
                     downmix: Some(downmix),
                     channels,
-                    pcm: Vec::new(),
                 })
             }
         }
@@ -183,19 +181,21 @@ impl OpusDecoder {
         if let OpusState::Unmade(gain) = self.state {
             self.state = OpusState::Stereo(stereo_decoder(gain).map_err(DecodeProblem::Fatal)?);
         }
-        self.pcm.resize(MAX_OPUS_SAMPLES * self.channels, 0.0);
-        let decoded = match &mut self.state {
-            OpusState::Unmade(_) => Ok(0),
-            OpusState::Stereo(decoder) => decoder.decode_float(packet, &mut self.pcm, false),
-            OpusState::Multistream(decoder) => decoder.decode_float(packet, &mut self.pcm, false),
-        };
-        let samples = decoded.map_err(|error| DecodeProblem::Packet(error.to_string()))?;
-        let pcm = self.pcm.get(..samples * self.channels).unwrap_or_default();
-        match &self.downmix {
-            Some(downmix) => downmix.mix(pcm, out),
-            None => out.extend_from_slice(pcm),
-        }
-        Ok(())
+        scratch::with(Purpose::Codec, |pcm| {
+            pcm.resize(MAX_OPUS_SAMPLES * self.channels, 0.0);
+            let decoded = match &mut self.state {
+                OpusState::Unmade(_) => Ok(0),
+                OpusState::Stereo(decoder) => decoder.decode_float(packet, pcm, false),
+                OpusState::Multistream(decoder) => decoder.decode_float(packet, pcm, false),
+            };
+            let samples = decoded.map_err(|error| DecodeProblem::Packet(error.to_string()))?;
+            let pcm = pcm.get(..samples * self.channels).unwrap_or_default();
+            match &self.downmix {
+                Some(downmix) => downmix.mix(pcm, out),
+                None => out.extend_from_slice(pcm),
+            }
+            Ok(())
+        })
     }
 
     fn reset(&mut self) {
@@ -215,7 +215,6 @@ pub(crate) struct OtherDecoder {
     inner: Box<dyn AudioDecoder>,
     selected: Selected,
     mix: Option<(Channels, Downmix)>,
-    pcm: Vec<f32>,
     /// Samples per channel by which the audio comes later than its packet.
     delay: Arc<AtomicU32>,
 }
@@ -228,7 +227,6 @@ impl OtherDecoder {
             inner,
             selected: selected.clone(),
             mix: None,
-            pcm: Vec::new(),
             delay,
         })
     }
@@ -259,7 +257,6 @@ impl OtherDecoder {
         if self.mix.as_ref().is_none_or(|(known, _)| known != channels) {
             self.mix = Some((channels.clone(), Downmix::new(channels)));
         }
-        buffer.copy_to_vec_interleaved(&mut self.pcm);
         let Some((_, mix)) = &self.mix else {
             return Err(DecodeProblem::Fatal("no channels".to_owned()));
         };
@@ -275,10 +272,13 @@ impl OtherDecoder {
                 frames(base, packet.trim_end, rate_hz),
             )
         };
-        let have = self.pcm.len() / width;
-        let start = start.min(have);
-        let end = have.saturating_sub(end).max(start);
-        mix.mix(&self.pcm[start * width..end * width], out);
+        scratch::with(Purpose::Codec, |pcm| {
+            buffer.copy_to_vec_interleaved(pcm);
+            let have = pcm.len() / width;
+            let start = start.min(have);
+            let end = have.saturating_sub(end).max(start);
+            mix.mix(&pcm[start * width..end * width], out);
+        });
         Ok(rate_hz)
     }
 }

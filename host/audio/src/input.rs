@@ -89,6 +89,8 @@ pub(crate) struct HeadInput {
     recording: Option<Recording>,
     /// Position in the inner input of the byte behind the head, less the length of the head.
     shift: u64,
+    /// Whether the head is the start of the file and of no use once it was read.
+    forgets_head: bool,
 }
 
 impl HeadInput {
@@ -103,6 +105,7 @@ impl HeadInput {
             offer: Offer::Everything,
             recording: None,
             shift: 0,
+            forgets_head: false,
         }
     }
 
@@ -159,6 +162,13 @@ impl HeadInput {
         self.shift = position.saturating_sub(head.len() as u64);
         self.head = head;
         self.position = 0;
+        self.forgets_head = false;
+    }
+
+    /// The head was looked at: as soon as reading has passed it, it is not kept any more. A container reader that goes
+    /// back to it reads it again from the input.
+    pub(crate) fn forget_head(&mut self) {
+        self.forgets_head = self.shift == 0;
     }
 
     /// Whether the input is made of pieces; see [`MediaInput::is_in_pieces`].
@@ -239,6 +249,9 @@ impl Read for HeadInput {
             return Err(io::Error::other(
                 "no end of a header or packet within the permitted number of bytes",
             ));
+        }
+        if std::mem::take(&mut self.forgets_head) {
+            self.head = Vec::new();
         }
         let wanted = self.position.saturating_add(self.shift);
         if self.inner_position != wanted {
@@ -355,6 +368,26 @@ mod tests {
         all.clear();
         input.read_to_end(&mut all).expect("memory reads");
         assert_eq!(all, b"0123456789");
+    }
+
+    #[test]
+    fn a_head_that_is_forgotten_is_read_again() {
+        let mut input = wrapped(b"0123456789", true);
+        while !input.fill_head(4).expect("memory reads") {}
+        input.forget_head();
+        let mut two = [0; 2];
+        input.read_exact(&mut two).expect("within the data");
+        assert_eq!(
+            (&two, input.head()),
+            (b"01", &b"0123"[..]),
+            "not before it was passed"
+        );
+        let mut all = Vec::new();
+        input.read_to_end(&mut all).expect("memory reads");
+        assert_eq!((all.as_slice(), input.head()), (&b"23456789"[..], &b""[..]));
+        input.seek(SeekFrom::Start(1)).expect("memory seeks");
+        input.read_exact(&mut two).expect("within the data");
+        assert_eq!(&two, b"12");
     }
 
     /// Ends twice.

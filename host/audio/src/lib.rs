@@ -29,6 +29,7 @@ mod probe;
 mod queue;
 mod recording;
 mod resample;
+mod scratch;
 pub mod volume;
 
 pub use effects::{EffectWork, Effects, MakeEffects};

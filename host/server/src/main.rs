@@ -34,6 +34,7 @@ mod websocket;
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 
@@ -42,6 +43,10 @@ use crate::config::{Config, Report, Sources};
 
 /// Worker threads at most: the control plane is small, the media threads need the cores.
 const MAX_WORKERS: usize = 4;
+
+/// How long a thread of the blocking pool waits for work. All of them take turns, so that after a burst they would be kept
+/// for good by far fewer calls than they are for; each has a stack.
+const BLOCKING_THREAD_IDLE: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     clock::monotonic_ms();
@@ -86,11 +91,13 @@ fn print(text: &str) -> anyhow::Result<()> {
 }
 
 fn run(arguments: Vec<String>) -> anyhow::Result<()> {
+    memory::limit_arenas(services::cores());
     let config = Config::load(&Sources::of_process(arguments))?;
     let _log = log::start(&config.logging).context("cannot start the log")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(services::cores().min(MAX_WORKERS))
         .thread_name("lavalink")
+        .thread_keep_alive(BLOCKING_THREAD_IDLE)
         .enable_all()
         .build()
         .context("cannot start the runtime")?;

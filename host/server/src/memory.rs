@@ -1,4 +1,4 @@
-//! Gives memory that sessions and players have freed back to the system.
+//! Keeps the allocator's share of the memory small, and gives what sessions and players have freed back to the system.
 //!
 //! glibc returns by itself only what lies at the end of an arena. A node that once had thousands of players would keep
 //! their memory for good.
@@ -55,6 +55,28 @@ fn trim() {
         libc::malloc_trim(0);
     }
 }
+
+/// At most two arenas for each of `cores`, unless the operator's `MALLOC_ARENA_MAX` says something else. To be called before
+/// the first thread is started.
+///
+/// glibc makes eight for each core, and gives every thread that does a little work its own; what is freed in one is not
+/// used by the others.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[allow(unsafe_code)]
+pub fn limit_arenas(cores: usize) {
+    if std::env::var_os("MALLOC_ARENA_MAX").is_some() {
+        return;
+    }
+    let arenas = cores.saturating_mul(2).clamp(2, 64);
+    // SAFETY: has no preconditions; a value that does not suit it is refused.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, libc::c_int::try_from(arenas).unwrap_or(64));
+    }
+}
+
+/// Other allocators have no such thing.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub fn limit_arenas(_: usize) {}
 
 /// Other allocators return memory by themselves.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]

@@ -81,7 +81,7 @@ impl Session<'_> {
         if !jumped {
             self.rewind()?;
         }
-        self.decoder.reset();
+        self.reset_decoder();
         self.shift_ns = 0;
         Ok(())
     }
@@ -94,7 +94,7 @@ impl Session<'_> {
             })
         })?;
         self.open_part()?;
-        self.decoder.reset();
+        self.reset_decoder();
         self.shift_ns = 0;
         self.rebase_ns = Some(duration_ns(piece.start));
         Ok(())

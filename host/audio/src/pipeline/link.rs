@@ -65,6 +65,17 @@ impl<'y> Link<'y> {
         self.yielder.suspend(turn);
     }
 
+    /// Runs work that neither reads nor pauses on the worker's stack, which there is once: the deep calls of codecs would
+    /// otherwise be paid for in every track's own.
+    pub(super) fn on_worker_stack<R>(&self, work: impl FnOnce() -> R + Send) -> R {
+        self.yielder.on_parent_stack(work)
+    }
+
+    /// See [`HeadInput::forget_head`].
+    pub(super) fn forget_head(&self) {
+        self.input.lock().forget_head();
+    }
+
     /// Rings for this pipeline.
     pub(super) fn waker(&self) -> &Waker {
         &self.waker

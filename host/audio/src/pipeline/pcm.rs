@@ -8,6 +8,7 @@ use crate::effects::Effects;
 use crate::encode::FrameEncoder;
 use crate::filters::FilterChain;
 use crate::resample::Resample;
+use crate::scratch::{self, Purpose};
 use crate::{AudioError, CHANNELS, FRAME_SAMPLES, SAMPLE_RATE_HZ, volume};
 
 /// Interleaved samples of one frame.
@@ -35,9 +36,10 @@ pub(super) struct PcmPath {
     raw: Vec<f32>,
     /// 48 kHz stereo before the filters.
     source: Vec<f32>,
-    /// The same behind them.
+    /// The same behind them, or as it came while there are none.
     filtered: Vec<f32>,
-    chunk: Vec<f32>,
+    /// Samples at the end of `filtered` that came without a detour: filters switched on now still get them.
+    unfiltered: usize,
     setup: Arc<FilterSetup>,
     effects: Option<Box<dyn Effects>>,
     chain: Option<FilterChain>,
@@ -66,7 +68,7 @@ impl PcmPath {
             raw: Vec::new(),
             source: Vec::new(),
             filtered: Vec::new(),
-            chunk: Vec::new(),
+            unfiltered: 0,
             setup,
             effects,
             chain,
@@ -98,6 +100,7 @@ impl PcmPath {
             return;
         }
         self.end_fade();
+        self.take_back_unfiltered();
         let chain = FilterChain::build(&setup.filters, SAMPLE_RATE_HZ);
         let old = std::mem::replace(&mut self.chain, chain);
         if old.is_some() || self.chain.is_some() {
@@ -156,24 +159,45 @@ impl PcmPath {
             self.resampler = None;
         }
         if rate_hz == SAMPLE_RATE_HZ {
-            let inlet = match self.effects {
-                Some(_) => &mut self.raw,
-                None => &mut self.source,
+            self.take_in(pcm.len(), |inlet| {
+                inlet.extend_from_slice(pcm);
+                Ok(())
+            })
+        } else {
+            let mut resampler = match self.resampler.take() {
+                Some(resampler) => resampler,
+                None => Resample::new(rate_hz, self.settings.resampling).map_err(decode_error)?,
             };
-            inlet.extend_from_slice(pcm);
-            return Ok(());
+            let room = pcm.len() as u64 * u64::from(SAMPLE_RATE_HZ) / u64::from(rate_hz.max(1));
+            let room = usize::try_from(room).unwrap_or(0);
+            let outcome = self.take_in(room, |inlet| resampler.push(pcm, inlet).map_err(decode_error));
+            self.resampler = Some(resampler);
+            outcome
         }
-        if self.resampler.is_none() {
-            self.resampler = Some(Resample::new(rate_hz, self.settings.resampling).map_err(decode_error)?);
+    }
+
+    /// Has samples added where audio comes in: before the outside filters, before the filters, or, while there are none,
+    /// right before the encoder, which saves a buffer. `room`: about how many there will be.
+    fn take_in<T>(&mut self, room: usize, add: impl FnOnce(&mut Vec<f32>) -> T) -> T {
+        if self.effects.is_some() {
+            return add(&mut self.raw);
         }
-        let inlet = match self.effects {
-            Some(_) => &mut self.raw,
-            None => &mut self.source,
-        };
-        match &mut self.resampler {
-            Some(resampler) => resampler.push(pcm, inlet).map_err(decode_error),
-            None => Ok(()),
+        if self.chain.is_some() || self.fade.is_some() || !self.source.is_empty() {
+            return add(&mut self.source);
         }
+        let before = self.filtered.len();
+        // Doubling would keep room for more than ever comes together.
+        self.filtered.reserve_exact(room);
+        let outcome = add(&mut self.filtered);
+        self.unfiltered += self.filtered.len() - before;
+        outcome
+    }
+
+    /// What came without filters and was not encoded yet is to run through those that are switched on now.
+    fn take_back_unfiltered(&mut self) {
+        let count = std::mem::take(&mut self.unfiltered).min(self.filtered.len());
+        let back = self.filtered.split_off(self.filtered.len() - count);
+        self.source.splice(..0, back);
     }
 
     /// Whether [`PcmPath::encode`] would give a frame; runs the filters over as much audio as that takes.
@@ -202,43 +226,44 @@ impl PcmPath {
         let gain = volume::gain(volume);
         let before = self.gain.replace(gain).unwrap_or(gain);
         if before == 0.0 && gain == 0.0 {
-            self.take(FRAME);
+            self.drop_filtered(FRAME);
             return Ok(SILENCE);
         }
         if self.encoder.is_none() {
             self.prime(before)?;
         }
-        self.take(FRAME);
-        volume::apply(&mut self.chunk, before, gain);
-        match &mut self.encoder {
-            Some(encoder) => encoder.encode(&mut self.chunk).map_err(decode_error),
-            None => Ok(SILENCE),
-        }
-    }
-
-    /// Moves the next `count` samples to `chunk`, filled up with silence.
-    fn take(&mut self, count: usize) {
-        let have = self.filtered.len().min(count);
-        self.chunk.clear();
-        self.chunk.extend(self.filtered.drain(..have));
-        self.chunk.resize(count, 0.0);
+        let Some(encoder) = &mut self.encoder else {
+            return Ok(SILENCE);
+        };
+        scratch::with(Purpose::Chunk, |frame| {
+            take(&mut self.filtered, FRAME, frame);
+            volume::apply(frame, before, gain);
+            encoder.encode(frame).map_err(decode_error)
+        })
     }
 
     /// Sets up an encoder that has heard what came before and the lead.
     fn prime(&mut self, gain: f32) -> Result<(), AudioError> {
         let mut encoder = FrameEncoder::new(self.settings.opus_quality)?;
-        self.take(LEAD);
+        let mut lead = Vec::new();
+        take(&mut self.filtered, LEAD, &mut lead);
         let mut first = std::mem::take(&mut self.history);
         let missing = (FRAME - LEAD).saturating_sub(first.len());
         if missing > 0 {
-            let known = [&first, self.chunk.as_slice(), &self.filtered].concat();
+            let known = [&first, lead.as_slice(), &self.filtered].concat();
             first.splice(..0, edge::before(&known, missing, Mirror::Line));
         }
-        first.append(&mut self.chunk);
+        first.append(&mut lead);
         volume::apply(&mut first, gain, gain);
         encoder.prime(&mut first).map_err(decode_error)?;
         self.encoder = Some(encoder);
         Ok(())
+    }
+
+    /// Drops the next samples unheard.
+    fn drop_filtered(&mut self, count: usize) {
+        let have = self.filtered.len().min(count);
+        self.filtered.drain(..have);
     }
 
     /// The source has ended: brings everything held back into frames, the last one filled up with silence. The resampler
@@ -265,6 +290,7 @@ impl PcmPath {
         self.raw.clear();
         self.source.clear();
         self.filtered.clear();
+        self.unfiltered = 0;
         self.fade = None;
         self.history.clear();
         if let Some(resampler) = &mut self.resampler {
@@ -282,43 +308,43 @@ impl PcmPath {
         self.raw = Vec::new();
         self.source = Vec::new();
         self.filtered = Vec::new();
-        self.chunk = Vec::new();
         // Passed-through audio has unity gain, so a later change ramps from there.
         self.gain = Some(volume::gain(100));
     }
 
     fn filter(&mut self, samples: usize) {
         let samples = samples.min(self.source.len());
-        self.chunk.clear();
-        self.chunk.extend(self.source.drain(..samples));
-        if let Some(Fade::Due(old)) = &mut self.fade {
-            let mut tail = self.chunk.clone();
-            if let Some(old) = old {
-                old.process(&mut tail);
-                old.flush(&mut tail);
+        scratch::with(Purpose::Chunk, |chunk| {
+            chunk.extend(self.source.drain(..samples));
+            if let Some(Fade::Due(old)) = &mut self.fade {
+                let mut tail = chunk.clone();
+                if let Some(old) = old {
+                    old.process(&mut tail);
+                    old.flush(&mut tail);
+                }
+                // What the old filters made of this block starts where the new ones start.
+                let mut under = tail.split_off(tail.len().saturating_sub(chunk.len()));
+                under.truncate(FADE);
+                self.filtered.append(&mut tail);
+                let whole = under.len();
+                self.fade = Some(Fade::Under(under, whole));
             }
-            // What the old filters made of this block starts where the new ones start.
-            let mut under = tail.split_off(tail.len().saturating_sub(self.chunk.len()));
-            under.truncate(FADE);
-            self.filtered.append(&mut tail);
-            let whole = under.len();
-            self.fade = Some(Fade::Under(under, whole));
-        }
-        if let Some(chain) = &mut self.chain {
-            chain.process(&mut self.chunk);
-        }
-        self.mix_fade();
-        self.filtered.append(&mut self.chunk);
+            if let Some(chain) = &mut self.chain {
+                chain.process(chunk);
+            }
+            self.mix_fade(chunk);
+            self.filtered.append(chunk);
+        });
     }
 
     /// Lays the old sound under the new in `chunk`.
-    fn mix_fade(&mut self) {
+    fn mix_fade(&mut self, chunk: &mut [f32]) {
         let Some(Fade::Under(under, whole)) = &mut self.fade else {
             return;
         };
         let done = *whole - under.len();
-        let count = under.len().min(self.chunk.len());
-        for (index, (new, old)) in self.chunk.iter_mut().zip(under.drain(..count)).enumerate() {
+        let count = under.len().min(chunk.len());
+        for (index, (new, old)) in chunk.iter_mut().zip(under.drain(..count)).enumerate() {
             // Both samples of a frame have the same share.
             let share = ((done + index) / CHANNELS + 1) as f32 / (*whole / CHANNELS) as f32;
             *new = *new * share + old * (1.0 - share);
@@ -331,11 +357,7 @@ impl PcmPath {
     /// Plays what is left of old filters' sound as it is.
     fn end_fade(&mut self) {
         match self.fade.take() {
-            Some(Fade::Due(Some(mut old))) => {
-                self.chunk.clear();
-                old.flush(&mut self.chunk);
-                self.filtered.append(&mut self.chunk);
-            }
+            Some(Fade::Due(Some(mut old))) => old.flush(&mut self.filtered),
             Some(Fade::Under(mut under, _)) => self.filtered.append(&mut under),
             Some(Fade::Due(None)) | None => {}
         }
@@ -343,9 +365,7 @@ impl PcmPath {
 
     fn flush_chain(&mut self) {
         if let Some(chain) = &mut self.chain {
-            self.chunk.clear();
-            chain.flush(&mut self.chunk);
-            self.filtered.append(&mut self.chunk);
+            chain.flush(&mut self.filtered);
         }
     }
 
@@ -354,15 +374,20 @@ impl PcmPath {
     /// # Errors
     /// [`AudioError::Decode`] when it fails.
     pub(super) fn finish_resampler(&mut self) -> Result<(), AudioError> {
-        let inlet = match self.effects {
-            Some(_) => &mut self.raw,
-            None => &mut self.source,
+        let Some(mut resampler) = self.resampler.take() else {
+            return Ok(());
         };
-        match &mut self.resampler {
-            Some(resampler) => resampler.finish(inlet).map_err(decode_error),
-            None => Ok(()),
-        }
+        let outcome = self.take_in(0, |inlet| resampler.finish(inlet).map_err(decode_error));
+        self.resampler = Some(resampler);
+        outcome
     }
+}
+
+/// Moves the first `count` samples to the empty `chunk`, filled up with silence.
+fn take(from: &mut Vec<f32>, count: usize, chunk: &mut Vec<f32>) {
+    let have = from.len().min(count);
+    chunk.extend(from.drain(..have));
+    chunk.resize(count, 0.0);
 }
 
 fn decode_error(cause: String) -> AudioError {

@@ -21,6 +21,7 @@ use crate::input::Offer;
 use crate::opus_packet::{OpusHead, layout, packet_samples};
 use crate::probe::{HEAD_BYTES, Kind, detect, id3_length};
 use crate::queue::{FrameProducer, MAX_PACKET};
+use crate::scratch::{self, Purpose};
 use crate::{AudioError, FRAME_SAMPLES, MediaHint, PipelineEvent};
 
 /// Input bytes one packet may take. Declared sizes are not trusted; whole packets of real media are far smaller.
@@ -73,7 +74,6 @@ pub(super) struct Session<'a> {
     end_ns: Option<i64>,
     pub(super) pcm: PcmPath,
     frames: FrameProducer,
-    decoded: Vec<f32>,
     /// Packets passed through last, as long as packets are passed through.
     pub(super) passed: Option<VecDeque<Packet>>,
     /// Audio before this source time is dropped; cleared by the first that is not.
@@ -126,8 +126,11 @@ impl<'a> Session<'a> {
         let reader = open_reader(link, container)?;
         let selected = container::select_track(reader.tracks())
             .ok_or_else(|| container.nothing_playable(container::describe_tracks(reader.tracks())))?;
-        let decoder = PacketDecoder::new(&selected).map_err(|cause| container.nothing_playable(cause))?;
+        let decoder = link
+            .on_worker_stack(|| PacketDecoder::new(&selected))
+            .map_err(|cause| container.nothing_playable(cause))?;
         let recording = link.take_recording();
+        link.forget_head();
         if matches!(container, Container::Mp3 | Container::Adts) {
             link.set_offer(Offer::Everything);
         }
@@ -149,7 +152,6 @@ impl<'a> Session<'a> {
             end_ns: extent.end_ns,
             pcm: PcmPath::new(settings, filters),
             frames,
-            decoded: Vec::new(),
             passed: None,
             discard_until_ns: Some(piece.map_or(0, |_| duration_ns(start))),
             shift_ns: 0,
@@ -292,8 +294,10 @@ impl<'a> Session<'a> {
                 cause: format!("the stream changed to something else: {cause}"),
             })
         })?;
-        self.decoder =
-            PacketDecoder::new(&selected).map_err(|cause| Stop::Failed(AudioError::Decode { cause }))?;
+        self.decoder = self
+            .link
+            .on_worker_stack(|| PacketDecoder::new(&selected))
+            .map_err(|cause| Stop::Failed(AudioError::Decode { cause }))?;
         self.opus = selected.is_opus().then(|| opus_head(&selected));
         self.selected = selected;
         if self.container == Container::Ogg {
@@ -302,6 +306,12 @@ impl<'a> Session<'a> {
         }
         self.rebase_ns = Some(nanos_of(self.position));
         Ok(())
+    }
+
+    /// The decoder forgets the audio before a jump.
+    pub(super) fn reset_decoder(&mut self) {
+        let decoder = &mut self.decoder;
+        self.link.on_worker_stack(|| decoder.reset());
     }
 
     /// The container has ended: goes on with the next one where the medium has several, else ends.
@@ -501,10 +511,14 @@ impl<'a> Session<'a> {
     /// that will be passed next.
     fn leave_pcm(&mut self, next: &Packet) -> Result<(), Stop> {
         if self.discard_until_ns.is_none() && self.pcm.has_rest() {
-            self.decoded.clear();
-            if let Ok(rate_hz) = self.decoder.decode(next, &mut self.decoded) {
-                self.pcm.push(&self.decoded, rate_hz).map_err(Stop::Failed)?;
-            }
+            let (decoder, pcm) = (&mut self.decoder, &mut self.pcm);
+            let push = |decoded: &mut Vec<f32>| match decoder.decode(next, decoded) {
+                Ok(rate_hz) => pcm.push(decoded, rate_hz),
+                Err(_) => Ok(()),
+            };
+            self.link
+                .on_worker_stack(|| scratch::with(Purpose::Decoded, push))
+                .map_err(Stop::Failed)?;
             self.run_effects(true)?;
             while self.pcm.prepare() {
                 self.emit_one()?;
@@ -517,21 +531,36 @@ impl<'a> Session<'a> {
 
     fn transcode(&mut self, packet: &Packet, start_ns: i64) -> Result<(), Stop> {
         if let Some(passed) = self.passed.take() {
-            self.decoder.reset();
-            for earlier in &passed {
-                self.decoded.clear();
-                // Only the decoder's state matters; a damaged packet was the source's.
-                let _ = self.decoder.decode(earlier, &mut self.decoded);
-            }
-            self.pcm.continue_from(&self.decoded);
+            let (decoder, pcm) = (&mut self.decoder, &mut self.pcm);
+            let warm_up = |decoded: &mut Vec<f32>| {
+                decoder.reset();
+                for earlier in &passed {
+                    decoded.clear();
+                    // Only the decoder's state matters; a damaged packet was the source's.
+                    let _ = decoder.decode(earlier, decoded);
+                }
+                pcm.continue_from(decoded);
+            };
+            self.link
+                .on_worker_stack(|| scratch::with(Purpose::Decoded, warm_up));
         }
-        self.decoded.clear();
-        let rate_hz = match self.decoder.decode(packet, &mut self.decoded) {
+        if scratch::with(Purpose::Decoded, |decoded| self.decode(packet, start_ns, decoded))? {
+            self.emit()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Decodes a packet and takes what is to be heard of it into the PCM path; whether there was any. `decoded` is empty.
+    fn decode(&mut self, packet: &Packet, start_ns: i64, decoded: &mut Vec<f32>) -> Result<bool, Stop> {
+        let decoder = &mut self.decoder;
+        let outcome = self.link.on_worker_stack(|| decoder.decode(packet, decoded));
+        let rate_hz = match outcome {
             Ok(rate_hz) => rate_hz,
             Err(DecodeProblem::Packet(problem)) if self.bad_packets < MAX_BAD_PACKETS => {
                 self.bad_packets += 1;
                 self.last_problem = problem;
-                return Ok(());
+                return Ok(false);
             }
             Err(DecodeProblem::Packet(cause) | DecodeProblem::Fatal(cause)) => {
                 return Err(Stop::Failed(AudioError::Decode { cause }));
@@ -543,23 +572,24 @@ impl<'a> Session<'a> {
         let start_ns = start_ns.saturating_sub_unsigned(delay_ns);
         if let Some(end_ns) = self.end_ns {
             let left = frames_of(end_ns.saturating_sub(start_ns), rate_hz);
-            self.decoded.truncate(left.saturating_mul(crate::CHANNELS));
+            decoded.truncate(left.saturating_mul(crate::CHANNELS));
         }
         let mut skip = 0;
         if let Some(until) = self.discard_until_ns {
-            let frames = self.decoded.len() / crate::CHANNELS;
+            let frames = decoded.len() / crate::CHANNELS;
             let early = frames_of(until.saturating_sub(start_ns), rate_hz);
             if early >= frames {
-                return Ok(());
+                return Ok(false);
             }
             skip = early * crate::CHANNELS;
             self.discard_until_ns = None;
             self.position = samples_of(until.max(start_ns));
         }
-        self.pcm
-            .push(&self.decoded[skip..], rate_hz)
+        let pcm = &mut self.pcm;
+        self.link
+            .on_worker_stack(|| pcm.push(&decoded[skip..], rate_hz))
             .map_err(Stop::Failed)?;
-        self.emit()
+        Ok(true)
     }
 
     /// Encodes and queues all whole frames there are.
@@ -569,7 +599,8 @@ impl<'a> Session<'a> {
             // Read after the wait, so that changes are heard within the depth of the queue.
             self.take_settings()?;
             self.run_effects(false)?;
-            if !self.pcm.prepare() {
+            let pcm = &mut self.pcm;
+            if !self.link.on_worker_stack(|| pcm.prepare()) {
                 return Ok(());
             }
             self.emit_one()?;
@@ -578,9 +609,10 @@ impl<'a> Session<'a> {
 
     fn emit_one(&mut self) -> Result<(), Stop> {
         self.wait_for_room()?;
+        let (pcm, volume) = (&mut self.pcm, self.link.control().volume());
         let packet = self
-            .pcm
-            .encode(self.link.control().volume())
+            .link
+            .on_worker_stack(|| pcm.encode(volume))
             .map_err(Stop::Failed)?;
         self.frames.push(position_of(self.position), packet);
         self.position += FRAME_SAMPLES as u64;

@@ -31,6 +31,8 @@ const POLLED_MS: i64 = 1_000;
 const FIRST_READ_AHEAD_BYTES: usize = 128 * 1024;
 /// Least and most compressed bytes read ahead.
 const READ_AHEAD_BYTES: std::ops::RangeInclusive<usize> = 48 * 1024..=512 * 1024;
+/// Compressed bytes a container reader has taken but not used yet: half of the 32 KiB it reads at once.
+const CONTAINER_READER_BYTES: usize = 16 * 1024;
 /// Compressed bytes kept behind the position; container readers keep as much again themselves.
 const KEEP_BEHIND_BYTES: usize = 16 * 1024;
 
@@ -453,11 +455,13 @@ async fn open(services: &Services, track: &LoadedTrack, start: Duration) -> Open
     Ok((reader, hint))
 }
 
-/// Bytes that play for `wanted`, in a medium of `bytes` that plays for `length`.
+/// Bytes to read ahead so that, with those in the container reader, there are enough to play for `wanted`, in a medium of
+/// `bytes` that plays for `length`.
 fn read_ahead_bytes(bytes: u64, length: Duration, wanted: Duration) -> usize {
     let share = u128::from(bytes).saturating_mul(wanted.as_millis()) / length.as_millis().max(1);
     usize::try_from(share)
         .unwrap_or(usize::MAX)
+        .saturating_sub(CONTAINER_READER_BYTES)
         .clamp(*READ_AHEAD_BYTES.start(), *READ_AHEAD_BYTES.end())
 }
 
@@ -478,8 +482,8 @@ mod tests {
             let length = Duration::from_secs(200);
             read_ahead_bytes(kbit * 125 * 200, length, Duration::from_millis(wanted_ms))
         };
-        assert_eq!(of(128, 5_000), 80_000);
-        assert_eq!(of(320, 5_000), 200_000);
+        assert_eq!(of(128, 5_000), 80_000 - CONTAINER_READER_BYTES);
+        assert_eq!(of(320, 5_000), 200_000 - CONTAINER_READER_BYTES);
         assert_eq!(of(128, 200), *READ_AHEAD_BYTES.start());
         assert_eq!(of(1411, 5_000), *READ_AHEAD_BYTES.end());
         assert_eq!(
