@@ -349,6 +349,21 @@ async fn a_plugin_reaches_its_hosts_and_no_others() {
             "{path}: {error:?}"
         );
     }
+
+    // What a playlist leads to is fetched in the plugin's name as well.
+    let segment = services.url("/a").replace("127.0.0.1", "127.0.0.2");
+    let list = format!("#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\n{segment}\n#EXT-X-ENDLIST\n");
+    services.serve(
+        "/list.m3u8",
+        Resource::bytes("application/vnd.apple.mpegurl", list),
+    );
+    let mut origin = HlsOrigin::new(client, with("127.0.0.1", "/list.m3u8"));
+    let error = match origin.open(0).await {
+        Ok(_) => origin.read(1000).await.err(),
+        Err(error) => Some(error),
+    };
+    let told = error.map(|error| error.to_string()).unwrap_or_default();
+    assert!(told.contains("the plugin may not reach this host"), "{told}");
 }
 
 #[tokio::test]

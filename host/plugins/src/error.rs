@@ -244,6 +244,52 @@ pub enum ComponentError {
     Engine(String),
 }
 
+impl LoadError {
+    /// Name of the plugin in the file's manifest, where it was read.
+    pub fn plugin(&self) -> Option<&str> {
+        match self {
+            Self::NotAdmitted { plugin, .. }
+            | Self::WrongGeneration { plugin, .. }
+            | Self::WrongVocabulary { plugin, .. }
+            | Self::MissingSymbol { plugin, .. }
+            | Self::Layout { plugin, .. }
+            | Self::Start { plugin, .. }
+            | Self::StartDeadline { plugin, .. }
+            | Self::AlreadyLoaded { plugin, .. }
+            | Self::Unknown { plugin }
+            | Self::DuplicateSource { plugin, .. } => Some(plugin),
+            Self::Component(error) => error.plugin(),
+            Self::Unreadable(_)
+            | Self::NoThread(_)
+            | Self::Empty
+            | Self::JavaArchive { .. }
+            | Self::WebAssembly
+            | Self::Precompiled
+            | Self::Manifest(_)
+            | Self::Open(_) => None,
+        }
+    }
+}
+
+impl ComponentError {
+    fn plugin(&self) -> Option<&str> {
+        match self {
+            Self::Import { plugin, .. }
+            | Self::NoInterface { plugin, .. }
+            | Self::Shape { plugin, .. }
+            | Self::Compile { plugin, .. }
+            | Self::CompileDeadline { plugin, .. } => Some(plugin),
+            Self::TooLarge { .. }
+            | Self::Damaged(_)
+            | Self::CoreModule
+            | Self::NoManifest
+            | Self::ManyManifests
+            | Self::Manifest(_)
+            | Self::Engine(_) => None,
+        }
+    }
+}
+
 fn list(generations: &[u32]) -> String {
     if generations.is_empty() {
         return "none".to_owned();

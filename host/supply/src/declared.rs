@@ -44,6 +44,14 @@ impl Declared {
         }
     }
 
+    /// Whether what arrives is neither protected on its way nor held against a hash of the operator.
+    pub fn is_unprotected(&self) -> bool {
+        let (Wanted::Dependency { repository: url, .. } | Wanted::Url(url)) = &self.wanted else {
+            return false;
+        };
+        url.scheme() == "http" && self.sha256.is_none()
+    }
+
     /// The server it comes from, as URLs write it.
     pub fn host(&self) -> Option<&str> {
         match &self.wanted {
@@ -75,5 +83,6 @@ mod tests {
         };
         assert_eq!(url.key(), "https://host.test/a.wasm");
         assert_eq!(url.host(), Some("host.test"));
+        assert!(!url.is_unprotected());
     }
 }

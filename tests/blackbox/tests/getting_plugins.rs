@@ -196,7 +196,9 @@ async fn a_slow_repository_does_not_hold_the_node_up() {
         place("sloth"),
         component("sloth").drip(bytes / 6 + 1, Duration::from_secs(2)),
     );
-    let node = Node::start(options(&services, &[dependency("sloth")])).await;
+    services.serve(place("stone"), Resource::hang());
+    let node = Node::start(options(&services, &[dependency("stone"), dependency("sloth")])).await;
+    assert_eq!(declared(&node, "test.birds:stone:1.0").await["state"], "awaiting");
     let awaited = declared(&node, "test.birds:sloth:1.0").await;
     assert_eq!(
         (&awaited["state"], &awaited["name"]),
@@ -220,4 +222,56 @@ async fn a_repository_that_is_not_there_is_asked_again() {
         "{awaited:#}"
     );
     until(&node, "test.birds:ara:1.0", "loaded").await;
+}
+
+#[tokio::test]
+async fn a_cache_that_was_tampered_with_and_a_lock_file_that_is_none_are_told_and_not_used() {
+    let services = FakeServices::start().await.expect("a repository");
+    services.serve(place("ara"), component("ara"));
+    let mut node = Node::start(options(&services, &[dependency("ara")])).await;
+    let cache = node.directory().join("plugin-data/~fetched");
+    let file = std::fs::read_dir(&cache)
+        .expect("a cache")
+        .next()
+        .expect("a file")
+        .expect("a file")
+        .path();
+    // Another plugin under the name of the one that was fetched.
+    std::fs::write(&file, parrot("cuckoo")).expect("a file");
+    node.restart().await;
+    assert!(
+        node.log().contains("is damaged and will be fetched again"),
+        "{}",
+        node.log()
+    );
+    assert_eq!(declared(&node, "test.birds:ara:1.0").await["name"], "ara");
+    assert_eq!(services.hits(&place("ara")), 2);
+
+    // The repository gives another file than the first time: the cached one stays in use.
+    services.serve(place("ara"), component("cuckoo"));
+    node.restart().await;
+    assert_eq!(declared(&node, "test.birds:ara:1.0").await["name"], "ara");
+    std::fs::remove_file(&file).expect("a file");
+    node.restart().await;
+    let changed = declared(&node, "test.birds:ara:1.0").await;
+    let told = changed["reason"].as_str().expect("a reason");
+    assert!(
+        changed["state"] == "failed" && told.contains("changed under its name"),
+        "{told}"
+    );
+
+    let lock = node.directory().join("plugins.lock");
+    std::fs::write(&lock, "<html>").expect("a lock file");
+    node.restart().await;
+    assert!(
+        node.log().contains("plugins.lock is not used: it is malformed"),
+        "{}",
+        node.log()
+    );
+    assert_eq!(
+        std::fs::read_to_string(&lock).expect("a lock file"),
+        "<html>",
+        "left alone"
+    );
+    assert_eq!(declared(&node, "test.birds:ara:1.0").await["name"], "cuckoo");
 }

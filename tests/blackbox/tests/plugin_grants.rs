@@ -115,6 +115,7 @@ async fn settings_are_held_against_the_manifest_before_anything_runs() {
         ("wrong.wasm", "plugins.wrong.token"),
     ] {
         let plugin = plugin(&node, file).await;
+        assert_eq!(plugin["name"], file.trim_end_matches(".wasm"));
         let told = plugin["reason"].as_str().expect("a reason");
         assert!(plugin["state"] == "failed" && told.contains(reason), "{told}");
     }

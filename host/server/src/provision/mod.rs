@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lavalink_plugins::{LoadReport, Plugins, Sha256};
+use lavalink_plugins::{LoadError, LoadReport, Plugins, Sha256};
 use lavalink_supply::{Declared, LockFile, Refresh, Resolved, Store, Supply, SupplyError, Wanted};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
@@ -33,6 +33,25 @@ const PAUSES: [Duration; 4] = [
     Duration::from_secs(120),
     Duration::from_secs(600),
 ];
+
+/// A file that could not be loaded.
+#[derive(Debug, Clone)]
+struct Refused {
+    path: PathBuf,
+    /// Name in its manifest, where that could be read.
+    plugin: Option<String>,
+    reason: String,
+}
+
+impl Refused {
+    fn of(path: &Path, error: &LoadError) -> Self {
+        Self {
+            path: path.to_owned(),
+            plugin: error.plugin().map(str::to_owned),
+            reason: error.to_string(),
+        }
+    }
+}
 
 /// How far a declared plugin has come.
 #[derive(Debug, Clone)]
@@ -58,8 +77,8 @@ pub fn supply(config: &Config, declared: &[Declared]) -> Supply {
 pub struct Provision {
     supply: Supply,
     entries: Mutex<Vec<(Declared, Progress)>>,
-    /// Files that could not be loaded, and why.
-    refused: Mutex<Vec<(PathBuf, String)>>,
+    /// Files that could not be loaded.
+    refused: Mutex<Vec<Refused>>,
 }
 
 /// Files that arrive once the node has started.
@@ -140,6 +159,12 @@ impl Provision {
         else {
             return;
         };
+        if declared.is_unprotected() {
+            tracing::warn!(
+                "Plugin {} comes over plain http without a sha256: whoever is on the way can replace it",
+                declared.key()
+            );
+        }
         let mut pauses = PAUSES.iter();
         let mut pause = Duration::ZERO;
         loop {
@@ -231,7 +256,7 @@ impl Provision {
     pub fn note(&self, reports: &[LoadReport]) {
         let refused = reports.iter().filter_map(|report| {
             let error = report.result.as_ref().err()?;
-            Some((report.path.clone(), error.to_string()))
+            Some(Refused::of(&report.path, error))
         });
         self.refused.lock().extend(refused);
     }
@@ -272,7 +297,7 @@ impl Provision {
             ),
             Err(error) => {
                 tracing::error!("Plugin {} was not loaded: {error}", path.display());
-                self.refused.lock().push((path.to_owned(), error.to_string()));
+                self.refused.lock().push(Refused::of(path, &error));
             }
         }
     }

@@ -43,6 +43,8 @@ impl Standing {
 /// One plugin.
 #[derive(Debug, Clone)]
 pub struct Row {
+    /// Name in its manifest, where that could be read.
+    pub name: Option<String>,
     /// Where it comes from.
     pub origin: Origin,
     /// Of its file, when there is one.
@@ -58,16 +60,18 @@ impl Provision {
         let mut rows = Vec::new();
         for status in plugins.statuses() {
             rows.push(Row {
+                name: Some(status.info.name.clone()),
                 origin: origin(&entries, &status.info.path),
                 sha256: status.info.sha256,
                 standing: Standing::Loaded(Box::new(status)),
             });
         }
-        for (path, reason) in self.refused.lock().iter() {
+        for refused in self.refused.lock().iter() {
             rows.push(Row {
-                origin: origin(&entries, path),
-                sha256: held(&entries, path).map(|held| held.sha256),
-                standing: Standing::Failed(reason.clone()),
+                name: refused.plugin.clone(),
+                origin: origin(&entries, &refused.path),
+                sha256: held(&entries, &refused.path).map(|held| held.sha256),
+                standing: Standing::Failed(refused.reason.clone()),
             });
         }
         for (declared, progress) in &entries {
@@ -79,6 +83,7 @@ impl Provision {
                 Progress::Failed(reason) => Standing::Failed(reason.clone()),
             };
             rows.push(Row {
+                name: None,
                 origin: declared_origin(declared, None),
                 sha256: declared.sha256,
                 standing,
@@ -89,7 +94,7 @@ impl Provision {
 
     /// Whether this file was loaded, or refused, already.
     pub(super) fn is_settled(&self, plugins: &Plugins, path: &Path) -> bool {
-        self.refused.lock().iter().any(|(refused, _)| refused == path)
+        self.refused.lock().iter().any(|refused| refused.path == path)
             || plugins.infos().iter().any(|info| info.path == path)
     }
 }

@@ -57,7 +57,7 @@ fn row(row: &Row) -> Value {
     };
     let trial = status.and_then(|status| status.trial.as_ref());
     json!({
-        "name": info.map(|info| &info.name),
+        "name": row.name,
         "version": info.map(|info| &info.version),
         "kind": info.map(|info| info.form.to_string()),
         "state": row.standing.as_str(),

@@ -89,6 +89,10 @@ pub async fn update(config: &Config, names: &[String]) -> Result<Outcome, Manage
         |declared: &&Declared| names.is_empty() || names.iter().any(|name| is_called(declared, name));
     for declared in declared.iter().filter(is_meant) {
         let key = declared.key();
+        if let Wanted::File(_) = declared.wanted {
+            let _infallible = writeln!(text, "{key}: a file of this machine, there is nothing to fetch");
+            continue;
+        }
         let before = supply.with_lock(|lock| lock.get(&key).map(|locked| locked.sha256));
         let outcome = match supply.obtain(declared, Refresh::Yes).await {
             Ok(resolved) if before == Some(resolved.sha256) => "unchanged".to_owned(),
