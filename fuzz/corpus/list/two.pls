@@ -1,0 +1,9 @@
+[playlist]
+NumberOfEntries=2
+File2=http://media.test/2.mp3
+Title2=Second
+Length2=-1
+File1=http://media.test/1.mp3
+Title1=First
+Length1=120
+Version=2
