@@ -60,17 +60,21 @@ async fn a_plugin_is_added_listed_and_verified() {
         is_good && told.contains("ara 1.0.0 (wasm)") && told.contains("hosts it wants to reach: *"),
         "{told}"
     );
-    // What it prints is what belongs into the file.
-    let lines: String = told
-        .lines()
-        .filter(|line| line.starts_with("    - ") || line.starts_with("      "))
-        .map(|line| format!("{line}\n"))
-        .collect();
+    let written = std::fs::read_to_string(&yaml).expect("a configuration");
     assert!(
-        lines.contains("dependency: \"test.birds:ara:1.0\"") && lines.contains("sha256: \""),
+        written.starts_with(&head)
+            && written.contains("    - dependency: \"test.birds:ara:1.0\"\n      sha256: \""),
+        "{written}"
+    );
+    let (is_good, told) = plugin(folder.path(), &["add", "test.birds:ara:1.0"]).await;
+    assert!(is_good && told.contains("has it already"), "{told}");
+    let url = services.url(PLACE);
+    let (is_good, told) = plugin(folder.path(), &["add", &url, "--print"]).await;
+    assert!(
+        is_good && told.contains(&format!("    - url: \"{url}\"\n      sha256: \"")),
         "{told}"
     );
-    std::fs::write(&yaml, format!("{head}{lines}")).expect("a configuration");
+    assert_eq!(std::fs::read_to_string(&yaml).expect("a configuration"), written);
     drop(services);
 
     let (is_good, told) = plugin(folder.path(), &["list"]).await;

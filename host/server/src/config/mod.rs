@@ -3,6 +3,7 @@
 //! Layers are generic trees ([`tree`]) merged with relaxed key matching ([`sources`]). The table of keys ([`keys`])
 //! says what each key takes; [`check`] holds the tree against it, [`typed`] reads the settings out of it.
 
+mod amend;
 mod check;
 mod command_line;
 #[cfg(test)]
@@ -39,6 +40,7 @@ mod tree;
 mod typed;
 mod yaml;
 
+pub use amend::with_plugin;
 pub use error::ConfigError;
 pub use findings::Severity;
 pub use logging::{LogFileConfig, LoggingConfig, RequestLogConfig};

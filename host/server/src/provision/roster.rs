@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use lavalink_plugins::{PluginStatus, Plugins, Sha256};
+use lavalink_plugins::{Form, PluginStatus, Plugins, Sha256};
 use lavalink_supply::{Declared, Wanted};
 
 use super::{Progress, Provision};
@@ -10,7 +10,7 @@ use super::{Progress, Provision};
 /// Where a plugin comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
-    /// `dependency`, `url`, `path`, or `directory`.
+    /// `dependency`, `url`, `path`, `directory`, or `built-in`.
     pub kind: &'static str,
     /// As it is declared, or the name of the file in the directory; without credentials.
     pub declared: String,
@@ -61,7 +61,14 @@ impl Provision {
         for status in plugins.statuses() {
             rows.push(Row {
                 name: Some(status.info.name.clone()),
-                origin: origin(&entries, &status.info.path),
+                origin: match status.info.form {
+                    Form::BuiltIn => Origin {
+                        kind: "built-in",
+                        declared: status.info.name.clone(),
+                        from: None,
+                    },
+                    Form::Native | Form::Wasm => origin(&entries, &status.info.path),
+                },
                 sha256: status.info.sha256,
                 standing: Standing::Loaded(Box::new(status)),
             });

@@ -3,6 +3,7 @@
 mod fetching;
 mod looking;
 mod reloading;
+mod writing;
 
 use std::io;
 
@@ -17,9 +18,9 @@ use crate::config::{Config, ConfigError, Sources};
 /// Their part of `plugin --help`.
 pub const HELP: &str = "\
        lavalink-rust plugin list      the plugins a start would have, and what is missing
-       lavalink-rust plugin add WHAT [--repository=URL] [--snapshot] [--sha256=HASH]
-           fetch a plugin (group:name:version, a URL, or a file) and print what to write into
-           application.yml
+       lavalink-rust plugin add WHAT [--repository=URL] [--snapshot] [--sha256=HASH] [--print]
+           fetch a plugin (group:name:version, a URL, or a file), show what it is, and write it
+           into application.yml; with --print show the lines instead
        lavalink-rust plugin update [NAME ...]
            fetch what is declared again, take what there is now, tell of newer versions, and clear
            the cache of what nobody declares any more
@@ -56,6 +57,8 @@ pub struct Addition {
     pub sha256: Option<String>,
     /// `--snapshot`.
     pub is_snapshot: bool,
+    /// `--print`.
+    pub is_shown_only: bool,
 }
 
 /// Why it was not done.
@@ -152,6 +155,8 @@ fn addition(what: String, options: &mut Vec<String>) -> Addition {
         let value = |name: &str| option.strip_prefix(name)?.strip_prefix('=').map(str::to_owned);
         if option == "--snapshot" {
             addition.is_snapshot = true;
+        } else if option == "--print" {
+            addition.is_shown_only = true;
         } else if let Some(repository) = value("--repository") {
             addition.repository = Some(repository);
         } else if let Some(sha256) = value("--sha256") {
@@ -206,6 +211,7 @@ mod tests {
             repository: Some("http://x".to_owned()),
             sha256: Some("0".to_owned()),
             is_snapshot: true,
+            is_shown_only: false,
         };
         assert_eq!(
             (task, options),

@@ -7,11 +7,11 @@ use lavalink_plugins::{Sha256, inspect};
 use lavalink_supply::{Coordinates, Declared, Refresh, Supply, Wanted};
 use serde_json::{Map, Value};
 
-use super::{Addition, ManageError, Outcome};
+use super::{Addition, ManageError, Outcome, writing};
 use crate::config::Config;
 use crate::provision;
 
-/// Fetches one plugin and says how to declare it.
+/// Fetches one plugin and declares it.
 pub async fn add(config: &Config, addition: &Addition) -> Result<Outcome, ManageError> {
     let kind = kind_of(&addition.what);
     let mut item = Map::new();
@@ -50,14 +50,38 @@ pub async fn add(config: &Config, addition: &Addition) -> Result<Outcome, Manage
         licence => licence,
     };
     let mut text = format!(
-        "{} {} ({}) from {}\nlicence: {licence}\nhosts it wants to reach: {hosts}\n\n\
-         Write this below `plugins:` of `lavalink:` in application.yml:\n\n",
+        "{} {} ({}) from {}\nlicence: {licence}\nhosts it wants to reach: {hosts}\n\n",
         manifest.name, manifest.version, file.form, resolved.from
     );
-    for (index, (name, value)) in item.iter().enumerate() {
-        let start = if index == 0 { "    - " } else { "      " };
-        // JSON values are YAML values. Writing to a String cannot fail.
-        let _infallible = writeln!(text, "{start}{name}: {value}");
+    if config
+        .plugin_supply
+        .declared
+        .iter()
+        .any(|known| known.key() == declared.key())
+    {
+        text.push_str("lavalink.plugins has it already.\n");
+        return Ok(Outcome { text, is_bad: false });
+    }
+    let written = match addition.is_shown_only {
+        true => Err("as asked for, nothing was written".to_owned()),
+        false => writing::write(config, &item),
+    };
+    match written {
+        Ok(path) => {
+            // Writing to a String cannot fail.
+            let _infallible = writeln!(text, "Written into {path}; the node takes it at its next start.");
+        }
+        Err(reason) => {
+            let _infallible = writeln!(
+                text,
+                "Write this below `plugins:` of `lavalink:` in application.yml ({reason}):\n"
+            );
+            for (index, (name, value)) in item.iter().enumerate() {
+                let start = if index == 0 { "    - " } else { "      " };
+                // JSON values are YAML values.
+                let _infallible = writeln!(text, "{start}{name}: {value}");
+            }
+        }
     }
     Ok(Outcome { text, is_bad: false })
 }
