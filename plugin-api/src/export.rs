@@ -27,6 +27,28 @@ pub const fn is_plain(text: &str) -> bool {
     true
 }
 
+/// The manifest as JSON text. `$more` are further fields, beginning with a comma.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __manifest_text {
+    ($name:expr, $generations:literal, $more:expr) => {
+        concat!(
+            "{\"name\":\"",
+            $name,
+            "\",\"version\":\"",
+            env!("CARGO_PKG_VERSION"),
+            "\",\"generations\":",
+            $generations,
+            $crate::__abi_field!(),
+            ",\"licence\":\"",
+            env!("CARGO_PKG_LICENSE"),
+            "\"",
+            $more,
+            "}"
+        )
+    };
+}
+
 /// Places a manifest in the artefact. Part of [`export!`], apart so that test plugins can lie in it. `$more` are further
 /// fields as JSON text that begins with a comma.
 #[doc(hidden)]
@@ -36,6 +58,10 @@ macro_rules! __export_manifest {
         $crate::__export_manifest!($name, $generations, "");
     };
     ($name:expr, $generations:literal, $more:expr) => {
+        #[allow(
+            unexpected_cfgs,
+            reason = "a crate that is never linked into a node has no such feature"
+        )]
         const _: () = {
             assert!(
                 $crate::export::is_plain($name),
@@ -49,22 +75,10 @@ macro_rules! __export_manifest {
                 $crate::export::is_plain(env!("CARGO_PKG_LICENSE")),
                 "the licence needs escaping"
             );
-            const MANIFEST: &str = concat!(
-                "{\"name\":\"",
-                $name,
-                "\",\"version\":\"",
-                env!("CARGO_PKG_VERSION"),
-                "\",\"generations\":",
-                $generations,
-                $crate::__abi_field!(),
-                ",\"licence\":\"",
-                env!("CARGO_PKG_LICENSE"),
-                "\"",
-                $more,
-                "}"
-            );
+            const MANIFEST: &str = $crate::__manifest_text!($name, $generations, $more);
             // SAFETY: the section holds nothing but this constant, which has no relocations; no code reads the symbol.
             #[allow(unsafe_code)]
+            #[cfg(not(feature = "built-in"))]
             #[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__lavalink_mf"))]
             #[cfg_attr(windows, unsafe(link_section = ".lavalnk"))]
             #[cfg_attr(target_family = "wasm", unsafe(link_section = "lavalink-plugin"))]
@@ -96,7 +110,8 @@ macro_rules! __wishes {
 
 /// Exports a [`Plugin`](crate::Plugin): `export!(build, offers = [source, filters])`, where `build` is a function without
 /// arguments that makes it. Built for WebAssembly, the crate becomes the core of a component (`lavalink-rust plugin build`
-/// makes the rest); built for anything else, a library.
+/// makes the rest); built for anything else, a library; linked into a node as an ordinary crate whose feature `built-in` is on,
+/// which leaves the symbols of a library out, it is found by `built_in()`.
 ///
 /// - `name = "my-plugin"`, before `offers`: what the plugin is called, and its configuration `plugins.<name>`; the package's
 ///   name unless given.
@@ -124,6 +139,21 @@ macro_rules! export {
         );
         $($(const _: () = assert!($crate::export::is_plain($host), "a host needs escaping");)*)?
         $crate::__export_parts!($name, $build, [$($offer),*]);
+
+        /// The plugin, for a program it is linked into.
+        #[allow(dead_code, reason = "only a program it is linked into asks for it")]
+        pub fn built_in() -> $crate::BuiltIn {
+            const MANIFEST: &str = $crate::__manifest_text!(
+                $name,
+                "[1]",
+                $crate::__wishes!($(hosts = [$($host),*])? $(memory = $memory)?)
+            );
+            $crate::BuiltIn {
+                manifest: MANIFEST,
+                offers: &[$(stringify!($offer)),*],
+                build: $build,
+            }
+        }
     };
 }
 

@@ -37,7 +37,7 @@ pub use host::{Host, Level, Probe};
 pub use info::{ContainerProbe, InfoModifier};
 pub use lyrics::{Lyrics, LyricsLine, LyricsSource};
 pub use media::{Body, ByteRange, ByteStream, Header, Hint, HttpRequest, HttpResponse, Media, Route};
-pub use plugin::Plugin;
+pub use plugin::{BuiltIn, Plugin};
 pub use rest::{Endpoint, Interceptor, RestError, RestHead, RestRequest, RestResponse, Routes, Verdict};
 pub use search::{Search, SearchKinds, SearchResults, SearchText};
 pub use source::{Details, Loaded, Source, SourceDescriptor};

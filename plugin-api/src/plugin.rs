@@ -10,15 +10,35 @@ use crate::{
 /// Everything a plugin offers. The function given to [`crate::export!`] builds it.
 #[derive(Default)]
 pub struct Plugin {
-    pub(crate) sources: Vec<Arc<dyn Source>>,
-    pub(crate) filters: Vec<Arc<dyn FilterFactory>>,
-    pub(crate) routes: Vec<Arc<dyn Routes>>,
-    pub(crate) interceptors: Vec<Arc<dyn Interceptor>>,
-    pub(crate) listeners: Vec<Arc<dyn EventListener>>,
-    pub(crate) modifiers: Vec<Arc<dyn InfoModifier>>,
-    pub(crate) probes: Vec<Arc<dyn ContainerProbe>>,
-    pub(crate) searches: Vec<Arc<dyn Search>>,
-    pub(crate) lyrics: Vec<Arc<dyn LyricsSource>>,
+    #[doc(hidden)]
+    pub sources: Vec<Arc<dyn Source>>,
+    #[doc(hidden)]
+    pub filters: Vec<Arc<dyn FilterFactory>>,
+    #[doc(hidden)]
+    pub routes: Vec<Arc<dyn Routes>>,
+    #[doc(hidden)]
+    pub interceptors: Vec<Arc<dyn Interceptor>>,
+    #[doc(hidden)]
+    pub listeners: Vec<Arc<dyn EventListener>>,
+    #[doc(hidden)]
+    pub modifiers: Vec<Arc<dyn InfoModifier>>,
+    #[doc(hidden)]
+    pub probes: Vec<Arc<dyn ContainerProbe>>,
+    #[doc(hidden)]
+    pub searches: Vec<Arc<dyn Search>>,
+    #[doc(hidden)]
+    pub lyrics: Vec<Arc<dyn LyricsSource>>,
+}
+
+/// A plugin that is linked into the program; `built_in()` of its crate gives it.
+#[derive(Debug, Clone, Copy)]
+pub struct BuiltIn {
+    /// Its manifest, JSON text.
+    pub manifest: &'static str,
+    /// Names of the interfaces it offers.
+    pub offers: &'static [&'static str],
+    /// Makes it.
+    pub build: fn() -> Plugin,
 }
 
 macro_rules! adders {
@@ -76,7 +96,7 @@ impl Plugin {
     ///
     /// # Errors
     /// When `who`, for the message, contains something beyond `offers`.
-    pub(crate) fn check_offers(&self, who: &str, offers: &[&str]) -> Result<(), Failure> {
+    pub fn check_offers(&self, who: &str, offers: &[&str]) -> Result<(), Failure> {
         match self.present().into_iter().find(|name| !offers.contains(name)) {
             None => Ok(()),
             Some(name) => Err(Failure::fault(format!("{who} has something it does not offer."))

@@ -1,6 +1,9 @@
 //! Lets a plugin be called without letting it do harm: a thread of its own, a deadline, a bound on calls in flight, and
 //! a breaker that leaves it alone for a while when its calls keep going wrong.
 
+mod crash;
+mod limits;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,71 +12,14 @@ use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::admission::Grants;
-use crate::breaker::{Breaker, BreakerPolicy, Change, Sign, Ticket};
+use crate::breaker::{Breaker, Change, Sign, Ticket};
 use crate::call::{CallEnding, GuardReport};
 use crate::plugins::HostFactory;
 use crate::scope::CallScope;
-use crate::trial::TrialPolicy;
 
-/// Bounds on what plugins may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GuardLimits {
-    /// Time for a plugin to be loaded and to construct its sources.
-    pub start: Duration,
-    /// Time for one source to look an identifier up.
-    pub load: Duration,
-    /// Time for a whole look-up: all sources, all redirects.
-    pub resolve: Duration,
-    /// Time for a source to say where a track's bytes are.
-    pub open: Duration,
-    /// Time for a source to check the tails of encoded tracks.
-    pub decode: Duration,
-    /// Time for a filter to be built, or to say whether it is on.
-    pub filter_build: Duration,
-    /// Time for a filter to work on some 20 ms of audio; beyond it the filter is given up.
-    pub filter: Duration,
-    /// Time for an endpoint to answer.
-    pub route: Duration,
-    /// Time for an interceptor to look at a request.
-    pub intercept: Duration,
-    /// Time for a listener to take an event.
-    pub event: Duration,
-    /// Time for a modifier of `pluginInfo`.
-    pub info: Duration,
-    /// Time for a container probe.
-    pub probe: Duration,
-    /// Time for a search, or for lyrics.
-    pub search: Duration,
-    /// Calls one plugin may be in at once; further ones wait for their turn within their deadline.
-    pub in_flight: usize,
-    /// When a plugin is left alone for a while.
-    pub breaker: BreakerPolicy,
-    /// How a new version of a plugin is tried.
-    pub trial: TrialPolicy,
-}
+use self::crash::is_crash;
 
-impl Default for GuardLimits {
-    fn default() -> Self {
-        Self {
-            start: Duration::from_secs(10),
-            load: Duration::from_secs(15),
-            resolve: Duration::from_secs(30),
-            open: Duration::from_secs(15),
-            decode: Duration::from_secs(5),
-            filter_build: Duration::from_secs(2),
-            filter: Duration::from_millis(300),
-            route: Duration::from_secs(15),
-            intercept: Duration::from_secs(1),
-            event: Duration::from_secs(5),
-            info: Duration::from_secs(2),
-            probe: Duration::from_secs(5),
-            search: Duration::from_secs(15),
-            in_flight: 64,
-            breaker: BreakerPolicy::default(),
-            trial: TrialPolicy::default(),
-        }
-    }
-}
+pub use self::limits::GuardLimits;
 
 /// Guards the calls of one artefact of a plugin.
 pub(crate) struct Guard {
@@ -420,21 +366,6 @@ impl std::fmt::Debug for Guard {
             .field("shared", &self.shared)
             .finish_non_exhaustive()
     }
-}
-
-/// Ends of the messages of plugins that broke: a library that panicked, a component that was stopped.
-const CRASHES: [&str; 5] = [
-    " panicked.",
-    " crashed.",
-    " ran out of memory.",
-    " did not answer in time.",
-    " gave an answer that cannot be read.",
-];
-
-/// Whether a fault is not the plugin's own word but what its wrapper made of a panic. A fault the plugin reports itself
-/// is an answer: the site it asks may have changed, and what does not depend on that goes on working.
-fn is_crash(failure: &Failure) -> bool {
-    failure.severity == Severity::Fault && CRASHES.iter().any(|ending| failure.message.ends_with(ending))
 }
 
 #[cfg(test)]

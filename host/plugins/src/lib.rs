@@ -12,6 +12,7 @@
 mod admission;
 mod bounds;
 mod breaker;
+mod built_in;
 mod call;
 mod checked_tails;
 mod discovery;

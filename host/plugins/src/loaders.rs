@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use lavalink_plugin_api::BuiltIn;
+
 use crate::admission::{Admission, Form};
 use crate::discovery::Candidate;
 use crate::error::LoadError;
 use crate::extensions::Loaded;
-use crate::native;
 #[cfg(feature = "wasm")]
 use crate::wasm::Components;
 use crate::{GuardLimits, HostFactory};
+use crate::{built_in, native};
 
 /// Turns files into plugins, whatever their form.
 pub(crate) struct Loaders {
@@ -37,6 +39,14 @@ impl Loaders {
             #[cfg(feature = "wasm")]
             components: Components::new(cache_dir, limits, factory),
         }
+    }
+
+    /// Starts a plugin that is part of the program. Blocks.
+    ///
+    /// # Errors
+    /// When it is not admitted, or does not start.
+    pub(crate) fn load_built_in(&self, plugin: BuiltIn) -> Result<Loaded, LoadError> {
+        built_in::load(plugin, self.limits.start, &*self.admission)
     }
 
     /// Checks and starts one plugin. Blocks.

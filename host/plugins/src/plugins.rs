@@ -10,10 +10,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use lavalink_plugin_api::{Details, Failure, Host, Loaded, Media, Severity, Track};
+use lavalink_plugin_api::{BuiltIn, Details, Failure, Host, Loaded, Media, Severity, Track};
 use parking_lot::Mutex;
 
 use crate::admission::{Admission, Form, Grants, Sha256};
+use crate::built_in;
 use crate::call::{CallReport, GuardReport};
 use crate::discovery::{self, Candidate};
 use crate::error::{LoadError, LoadReport};
@@ -64,6 +65,8 @@ pub struct LoadOptions {
     pub dirs: Vec<PathBuf>,
     /// Files that are loaded after those, in this order.
     pub files: Vec<PathBuf>,
+    /// Plugins that are part of the program, loaded last: a file with a plugin of the same name takes its place.
+    pub built_in: Vec<BuiltIn>,
     /// Whether a source, by name, is to be offered.
     pub source_enabled: Box<dyn Fn(&str) -> bool + Send + Sync>,
     /// Bounds for every plugin.
@@ -152,12 +155,17 @@ impl Plugins {
         let LoadOptions {
             dirs,
             files,
+            built_in,
             source_enabled,
             limits,
             admission,
             cache_dir,
         } = options;
         let loaders = Loaders::new(cache_dir, limits, admission, factory.clone());
+        let built_in: Vec<_> = built_in
+            .into_iter()
+            .map(|plugin| loaders.load_built_in(plugin))
+            .collect();
         let plugins = Self {
             table: Arc::default(),
             change: Mutex::default(),
@@ -175,6 +183,22 @@ impl Plugins {
             let digest = Sha256::of(&candidate.file).ok();
             match (plugins.loader)(candidate) {
                 Ok(loaded) => plugins.register(&mut table, path, loaded, digest, &mut reports),
+                Err(error) => reports.push(LoadReport {
+                    path,
+                    result: Err(error),
+                }),
+            }
+        }
+        for result in built_in {
+            let path = PathBuf::from(built_in::PLACE);
+            match result {
+                Ok(loaded) if table.infos().iter().any(|info| info.name == loaded.manifest.name) => {
+                    tracing::info!(
+                        "Plugin {} is loaded from its file, not as built in",
+                        loaded.manifest.name
+                    );
+                }
+                Ok(loaded) => plugins.register(&mut table, path, loaded, None, &mut reports),
                 Err(error) => reports.push(LoadReport {
                     path,
                     result: Err(error),

@@ -14,6 +14,7 @@ fn load(files: &[(&str, Vec<u8>)], limits: GuardLimits) -> (Plugins, Vec<LoadRep
     let options = LoadOptions {
         dirs: vec![dir.path().to_owned()],
         files: Vec::new(),
+        built_in: Vec::new(),
         source_enabled: Box::new(|_| true),
         limits,
         admission: Arc::new(AdmitAll),
@@ -105,6 +106,7 @@ fn a_source_that_is_switched_off_is_not_offered() {
     let options = LoadOptions {
         dirs: vec![dir.path().to_owned()],
         files: Vec::new(),
+        built_in: Vec::new(),
         source_enabled: Box::new(|name| name != "slow"),
         limits: GuardLimits::default(),
         admission: Arc::new(AdmitAll),

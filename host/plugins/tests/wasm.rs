@@ -26,6 +26,7 @@ fn load_with(files: &[(&str, Vec<u8>)], cache_dir: Option<PathBuf>) -> (Plugins,
     let options = LoadOptions {
         dirs: vec![dir.path().to_owned()],
         files: Vec::new(),
+        built_in: Vec::new(),
         source_enabled: Box::new(|_| true),
         limits: GuardLimits {
             start: Duration::from_secs(30),

@@ -247,10 +247,23 @@ fn raise_open_files() {
     }
 }
 
+/// Plugins that are part of this binary.
+fn built_in() -> Vec<lavalink_plugin_api::BuiltIn> {
+    #[cfg(feature = "built-in-sources")]
+    let plugins = vec![
+        lavalink_plugin_http::built_in(),
+        lavalink_plugin_local::built_in(),
+    ];
+    #[cfg(not(feature = "built-in-sources"))]
+    let plugins = Vec::new();
+    plugins
+}
+
 fn load_plugins(config: &Arc<Config>, hosts: NodeHosts, provision: &Arc<Provision>) -> Plugins {
     let enabled = Arc::clone(config);
     let options = LoadOptions {
         dirs: plugin_directories(config),
+        built_in: built_in(),
         files: provision.files(),
         source_enabled: Box::new(move |source| enabled.is_source_enabled(source)),
         limits: GuardLimits {

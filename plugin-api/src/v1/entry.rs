@@ -46,10 +46,15 @@ macro_rules! __abi_field {
 #[macro_export]
 macro_rules! __export_parts {
     ($name:expr, $build:expr, [$($offer:ident),*]) => {
+        #[allow(unexpected_cfgs, reason = "a crate that is never linked into a node has no such feature")]
         const _: () = {
-            static PLUGIN: $crate::v1::interface::Built =
-                $crate::v1::interface::Built::new($name, &[$(stringify!($offer)),*], $build);
-            $($crate::__export_interface!(PLUGIN, $offer);)*
+            // Two plugins in one program would define the same symbols.
+            #[cfg(not(feature = "built-in"))]
+            const _: () = {
+                static PLUGIN: $crate::v1::interface::Built =
+                    $crate::v1::interface::Built::new($name, &[$(stringify!($offer)),*], $build);
+                $($crate::__export_interface!(PLUGIN, $offer);)*
+            };
         };
     };
 }

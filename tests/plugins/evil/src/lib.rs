@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use lavalink_plugin_api::{
-    ByteStream, Details, Failure, Hint, Host, Level, Loaded, Media, Source, SourceDescriptor, Track,
-    TrackInfo, export_source,
+    ByteStream, Details, Failure, Hint, Host, HttpRequest, Level, Loaded, Media, Source, SourceDescriptor,
+    Track, TrackInfo, export_source,
 };
 
 /// Lines of a flood.
@@ -15,7 +15,22 @@ const TRACKS: usize = 200_000;
 /// Bytes of a title that no client could want.
 const TITLE: usize = 80 * 1024 * 1024;
 
+/// Messages to a client that no client could want.
+const MESSAGES: u32 = 3_000;
+
 struct Evil;
+
+/// Does not return.
+fn hang() -> ! {
+    loop {
+        // Nothing can be waited for in a component.
+        if cfg!(target_family = "wasm") {
+            std::hint::spin_loop();
+        } else {
+            std::thread::park();
+        }
+    }
+}
 
 fn track(identifier: &str, title: String) -> Track {
     Track {
@@ -57,9 +72,7 @@ impl ByteStream for Stream {
 
     fn length(&self) -> Option<u64> {
         if self.0 == "hangs" {
-            loop {
-                std::thread::park();
-            }
+            hang();
         }
         Some(u64::MAX)
     }
@@ -88,6 +101,27 @@ impl Source for Evil {
             }
             "many" => Loaded::Search(vec![track("x", String::new()); TRACKS]),
             "long" => Loaded::Track(track("x", "x".repeat(TITLE))),
+            "bomb" => {
+                let mut all = Vec::new();
+                loop {
+                    all.push(std::hint::black_box(vec![1_u8; 1 << 20]));
+                }
+            }
+            "hang" => hang(),
+            "crash" => panic!("on purpose"),
+            "trespasses" => {
+                host.fetch(HttpRequest::get("http://somebody-else.example/"))?;
+                Loaded::Nothing
+            }
+            "shouts" => {
+                for session in host.sessions() {
+                    for number in 0..MESSAGES {
+                        let message = format!("{{\"op\":\"shout\",\"number\":{number}}}");
+                        host.send_event(&session.session_id, &message)?;
+                    }
+                }
+                Loaded::Nothing
+            }
             "itself" => Loaded::Redirect {
                 identifier: "evil:itself".to_owned(),
                 title: None,
@@ -115,4 +149,4 @@ impl Source for Evil {
     }
 }
 
-export_source!(Evil, || Evil, name = "evil");
+export_source!(Evil, || Evil, name = "evil", hosts = ["evil.example"]);
