@@ -16,8 +16,8 @@ use super::Outcome;
 use crate::config::{Config, ConfigError, Sources};
 
 /// Their part of `plugin --help`.
-pub const HELP: &str = "\
-       lavalink-rust plugin list      the plugins a start would have, and what is missing
+pub const HELP: &str =
+    "       lavalink-rust plugin list      the plugins a start would have, and what is missing
        lavalink-rust plugin add WHAT [--repository=URL] [--snapshot] [--sha256=HASH] [--print]
            fetch a plugin (group:name:version, a URL, or a file), show what it is, and write it
            into application.yml; with --print show the lines instead
