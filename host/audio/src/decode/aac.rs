@@ -18,7 +18,6 @@ const RATES_HZ: [u32; 13] = [
 ];
 
 /// Core rates up to this one in Hz usually carry an extension that doubles them, whatever the header says.
-#[cfg(feature = "he-aac")]
 const USUALLY_EXTENDED_HZ: u32 = 24_000;
 
 /// What the header of a track says about its AAC.
@@ -78,7 +77,6 @@ impl AacConfig {
     }
 
     /// Whether symphonia's decoder plays the core of this: low complexity, one or two channels.
-    #[cfg(feature = "he-aac")]
     fn is_plain(&self) -> bool {
         self.object_type == LOW_COMPLEXITY && self.long_frames && matches!(self.channels, 1 | 2)
     }
@@ -156,6 +154,18 @@ fn choose(
     parameters: &AudioCodecParameters,
     _delay: &Arc<AtomicU32>,
 ) -> Result<Box<dyn AudioDecoder>, String> {
+    if !config.is_plain() {
+        return Err(format!(
+            "this node was built without the feature he-aac and cannot play AAC of object type {} with channel \
+             configuration {}, only low complexity in mono or stereo",
+            config.object_type, config.channels
+        ));
+    }
+    if config.extended.unwrap_or(config.rate_hz <= USUALLY_EXTENDED_HZ) {
+        tracing::info!(
+            "this node was built without the feature he-aac: HE-AAC plays with half its bandwidth, and version 2 in mono"
+        );
+    }
     plain(config, parameters)
 }
 
@@ -285,6 +295,24 @@ mod tests {
             long_frames: true,
             extended,
         }
+    }
+
+    #[cfg(not(feature = "he-aac"))]
+    #[test]
+    fn without_the_fdk_library_it_is_said_what_cannot_be_played() {
+        use symphonia::core::codecs::audio::well_known::CODEC_ID_AAC;
+        let decoder = |header: &[u8]| {
+            let mut parameters = AudioCodecParameters::new();
+            parameters.for_codec(CODEC_ID_AAC).with_extra_data(header.into());
+            make(&parameters, &Arc::default()).map(drop)
+        };
+        assert_eq!(decoder(&[0x12, 0x10]), Ok(()), "low complexity in stereo");
+        assert_eq!(decoder(&[0x2b, 0x11, 0x88, 0x00]), Ok(()), "the core of HE-AAC");
+        let refused = decoder(&[0x12, 0x30]).expect_err("5.1");
+        assert!(
+            refused.contains("he-aac") && refused.contains("configuration 6"),
+            "{refused}"
+        );
     }
 
     #[test]
