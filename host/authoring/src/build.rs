@@ -149,7 +149,7 @@ fn artefact(messages: &str, manifest: &Path) -> Option<PathBuf> {
 
 /// Replaces a file as a whole: a running node may have the old one mapped.
 fn replace(path: &Path, bytes: &[u8]) -> Result<(), AuthoringError> {
-    let partial = path.with_extension("part");
+    let partial = path.with_extension(format!("{}.part", std::process::id()));
     std::fs::write(&partial, bytes).map_err(AuthoringError::file("write", &partial))?;
     std::fs::rename(&partial, path).map_err(AuthoringError::file("replace", path))
 }
