@@ -1,4 +1,4 @@
-//! Any text: a track or an error, and a track comes back byte for byte from what it is encoded to.
+//! Any text: a track or an error. What a track is encoded to, in the newest version, decodes and stays the same.
 #![no_main]
 
 use lavalink_protocol::codec::EncodedTrack;
@@ -8,6 +8,7 @@ fuzz_target!(|text: &str| {
     if let Ok(track) = EncodedTrack::decode(text)
         && let Ok(again) = track.encode()
     {
-        assert_eq!(EncodedTrack::decode(&again).as_ref(), Ok(&track));
+        let track = EncodedTrack::decode(&again).expect("what was encoded here");
+        assert_eq!(track.encode(), Ok(again));
     }
 });
