@@ -97,14 +97,15 @@ macro_rules! __export_manifest {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __wishes {
-    ($(hosts = [$first:literal $(, $host:literal)*])? $(memory = $memory:literal)?) => {
+    ($(hosts = [$first:literal $(, $host:literal)*])? $(memory = $memory:literal)? $(settings = $settings:expr)?) => {
         concat!(
             $(",\"hosts\":[\"", $first, "\"", $(",\"", $host, "\"",)* "]",)?
             $(",\"memory\":", $memory,)?
+            $(",\"configSchema\":", $settings,)?
         )
     };
-    (hosts = [] $(memory = $memory:literal)?) => {
-        concat!(",\"hosts\":[]", $(",\"memory\":", $memory)?)
+    (hosts = [] $(memory = $memory:literal)? $(settings = $settings:expr)?) => {
+        concat!(",\"hosts\":[]", $(",\"memory\":", $memory,)? $(",\"configSchema\":", $settings)?)
     };
 }
 
@@ -119,7 +120,9 @@ macro_rules! __wishes {
 ///   `info`, `probe`, `search`, `lyrics`. One that contains more is refused when it is loaded.
 /// - `hosts = ["api.example.org", "*.example.net"]`, behind `offers`: what a component may reach with `Host::fetch`; nothing
 ///   unless given.
-/// - `memory = 128`, last: MiB an instance of a component needs; 64 unless given.
+/// - `memory = 128`, behind that: MiB an instance of a component needs; 64 unless given.
+/// - `settings = include_str!("../settings.schema.json")`, last: a JSON Schema, as JSON text. Settings that do not fit keep the
+///   plugin from being loaded.
 ///
 /// Version and licence come from Cargo.toml. Panics of a library become faults as long as it is built with `panic =
 /// "unwind"`. One call per crate.
@@ -130,12 +133,13 @@ macro_rules! export {
     };
     (
         $build:expr, name = $name:expr, offers = [$($offer:ident),* $(,)?]
-        $(, hosts = [$($host:literal),* $(,)?])? $(, memory = $memory:literal)? $(,)?
+        $(, hosts = [$($host:literal),* $(,)?])? $(, memory = $memory:literal)?
+        $(, settings = $settings:expr)? $(,)?
     ) => {
         $crate::__export_manifest!(
             $name,
             "[1]",
-            $crate::__wishes!($(hosts = [$($host),*])? $(memory = $memory)?)
+            $crate::__wishes!($(hosts = [$($host),*])? $(memory = $memory)? $(settings = $settings)?)
         );
         $($(const _: () = assert!($crate::export::is_plain($host), "a host needs escaping");)*)?
         $crate::__export_parts!($name, $build, [$($offer),*]);
@@ -146,7 +150,7 @@ macro_rules! export {
             const MANIFEST: &str = $crate::__manifest_text!(
                 $name,
                 "[1]",
-                $crate::__wishes!($(hosts = [$($host),*])? $(memory = $memory)?)
+                $crate::__wishes!($(hosts = [$($host),*])? $(memory = $memory)? $(settings = $settings)?)
             );
             $crate::BuiltIn {
                 manifest: MANIFEST,
@@ -176,4 +180,21 @@ macro_rules! export_source {
             $(, hosts = $hosts)?
         );
     };
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn wishes_are_fields_of_the_manifest() {
+        assert_eq!(__wishes!(), "");
+        assert_eq!(
+            __wishes!(hosts = ["a.test", "*.b.test"] memory = 128 settings = r#"{"type":"object"}"#),
+            r#","hosts":["a.test","*.b.test"],"memory":128,"configSchema":{"type":"object"}"#
+        );
+        assert_eq!(
+            __wishes!(hosts = [] settings = "{}"),
+            r#","hosts":[],"configSchema":{}"#
+        );
+        assert_eq!(__wishes!(settings = "{}"), r#","configSchema":{}"#);
+    }
 }

@@ -123,6 +123,27 @@ async fn settings_are_held_against_the_manifest_before_anything_runs() {
 }
 
 #[tokio::test]
+async fn the_export_macro_puts_the_schema_of_settings_into_the_manifest() {
+    let start = |depth: &str| {
+        Node::start(NodeOptions {
+            plugins: vec!["lavalink_test_plugin_extensions"],
+            extra_yaml: format!("plugins:\n  extensions: {{depth: {depth}}}\n"),
+            ..NodeOptions::default()
+        })
+    };
+    let node = start("3").await;
+    assert_eq!(plugin(&node, "extensions").await["state"], "loaded");
+    drop(node);
+    let node = start("deep").await;
+    let refused = plugin(&node, "extensions").await;
+    let told = refused["reason"].as_str().expect("a reason");
+    assert!(
+        told.contains("plugins.extensions.depth") && !told.contains("deep,"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
 async fn natives_that_did_not_come_with_the_node_take_the_operators_word() {
     let http = std::fs::read(built_plugin("lavalink_plugin_http")).expect("the plugin");
     let sum: String = digest::digest(&digest::SHA256, &http)

@@ -97,5 +97,6 @@ export!(
         probe,
         search,
         lyrics
-    ]
+    ],
+    settings = include_str!("../settings.schema.json")
 );
