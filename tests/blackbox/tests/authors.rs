@@ -200,6 +200,26 @@ async fn from_nothing_to_sound(kind: &str, ending: &'static str, debug: &[&str])
     assert_eq!(report.violations(), Vec::<String>::new());
 }
 
+/// `cargo test` in the folder that `plugin new` wrote.
+fn the_new_plugin_passes_its_own_tests() {
+    let folder = tempfile::tempdir().expect("an empty folder");
+    let api = checkout().join("plugin-api");
+    let arguments = ["new", "carols", "--api-path", api.to_str().expect("text")];
+    plugin_command(folder.path(), &arguments);
+    let output = std::process::Command::new("cargo")
+        .arg("test")
+        .current_dir(folder.path().join("carols"))
+        .env("CARGO_TARGET_DIR", guest_target())
+        .output()
+        .expect("cargo can be run");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.contains("test result: ok. 2 passed"),
+        "{said}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
 #[tokio::test]
 async fn from_nothing_to_a_component() {
     from_nothing_to_sound("wasm", "hymns.wasm", &[]).await;
@@ -207,5 +227,6 @@ async fn from_nothing_to_a_component() {
 
 #[tokio::test]
 async fn from_nothing_to_a_library() {
+    the_new_plugin_passes_its_own_tests();
     from_nothing_to_sound("native", "hymns.so", &["--debug"]).await;
 }
