@@ -1,5 +1,6 @@
 //! What the load bench found, as text.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fake_discord::ConnectionReport;
@@ -62,6 +63,20 @@ impl Frames {
     }
 }
 
+/// What the connections did wrong, by kind: how many of them and one example, commonest first.
+pub fn wrongs(reports: &[ConnectionReport]) -> Vec<(u64, String)> {
+    let mut kinds: BTreeMap<String, (u64, String)> = BTreeMap::new();
+    for violation in reports.iter().flat_map(ConnectionReport::violations) {
+        let kind = violation
+            .trim_start_matches(|c: char| c.is_ascii_digit())
+            .to_owned();
+        kinds.entry(kind).or_insert((0, violation)).0 += 1;
+    }
+    let mut kinds: Vec<_> = kinds.into_values().collect();
+    kinds.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
+    kinds
+}
+
 /// One run of the load bench.
 #[derive(Debug, Clone)]
 pub struct LoadReport {
@@ -91,6 +106,8 @@ pub struct LoadReport {
     pub start: Duration,
     /// Size of the node's binary, in bytes.
     pub binary_bytes: u64,
+    /// What connections did wrong since they began: how many of them, and an example.
+    pub wrongs: Vec<(u64, String)>,
     /// Exceptions, stuck tracks and closed voice connections the node reported.
     pub problems: u64,
 }
@@ -137,6 +154,9 @@ impl std::fmt::Display for LoadReport {
             "                    {} lost, {} gaps > 60 ms, {} kinds of violation (since start)",
             after.lost, after.gaps, after.violations
         )?;
+        for (count, example) in &self.wrongs {
+            writeln!(f, "                    {count} players: {example}")?;
+        }
         writeln!(
             f,
             "                    {} gaps > 60 ms in the measured time",
@@ -199,6 +219,7 @@ mod tests {
             playing_bytes: 15 * 1024 * 1024,
             start: Duration::from_millis(20),
             binary_bytes: 1,
+            wrongs: vec![(2, "3 malformed datagrams".to_owned())],
             problems: 0,
         }
     }
@@ -211,7 +232,9 @@ mod tests {
         assert!((report.kib_per_player() - 512.0).abs() < 1e-9);
         let text = report.to_string();
         assert!(
-            text.contains("14900 of 15000 (99.33 %)") && text.contains("0.4000 s per player-minute"),
+            text.contains("14900 of 15000 (99.33 %)")
+                && text.contains("2 players: 3 malformed datagrams")
+                && text.contains("0.4000 s per player-minute"),
             "{text}"
         );
     }

@@ -16,7 +16,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use lavalink_bench::media::{self, Kind};
 use lavalink_bench::node::{self, Node};
 use lavalink_bench::process;
-use lavalink_bench::report::{Frames, LoadReport, Spread};
+use lavalink_bench::report::{Frames, LoadReport, Spread, wrongs};
 use lavalink_bench::session::Session;
 
 /// How long the idle node is left alone before its memory is read.
@@ -126,6 +126,7 @@ async fn run(options: &Options) -> Result<LoadReport> {
         playing_bytes: measured.playing_bytes,
         start: node.start_time(),
         binary_bytes: fs::metadata(&binary)?.len(),
+        wrongs: wrongs(&measured.reports),
         problems: session.events().problems(),
     })
 }

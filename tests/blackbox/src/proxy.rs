@@ -1,10 +1,14 @@
 //! A TCP proxy in front of a node, so that a client's connections can be cut without the client's help.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+/// Time between the cut on the node's side and on the client's.
+const NOTICE: Duration = Duration::from_millis(300);
 
 /// A running proxy. Dropping it cuts everything.
 pub struct Proxy {
@@ -62,6 +66,10 @@ async fn carry(mut client: TcpStream, target: String, mut cut: watch::Receiver<u
     tokio::select! {
         // How it ends, an end of file or a reset, the other side has seen already.
         _ = tokio::io::copy_bidirectional(&mut client, &mut node) => {}
-        _ = cut.changed() => {}
+        _ = cut.changed() => {
+            // The node is to see it first: a session that seems connected is not resumed.
+            drop(node);
+            tokio::time::sleep(NOTICE).await;
+        }
     }
 }

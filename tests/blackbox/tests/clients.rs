@@ -125,6 +125,29 @@ impl Day {
         }
     }
 
+    /// Waits until the library has changed nothing for a while. Some answer the end of a track with a stop, and one that comes
+    /// after the player was destroyed makes a new player.
+    async fn falls_silent(&self) {
+        let deadline = Instant::now() + client::PATIENCE;
+        let changes = || {
+            self.stage
+                .node
+                .log()
+                .matches("RequestLoggingFilter: PATCH")
+                .count()
+        };
+        let mut seen = changes();
+        loop {
+            sleep(Duration::from_millis(500)).await;
+            let now = changes();
+            if now == seen {
+                return;
+            }
+            assert!(Instant::now() < deadline, "the library never falls silent");
+            seen = now;
+        }
+    }
+
     async fn load(&mut self) {
         let missing = json!({"identifier": self.services.url("/nothing.mp3")});
         assert_eq!(self.bot.ask("load", missing).await["type"], "empty");
@@ -237,6 +260,7 @@ impl Day {
 
         let report = self.stage.discord.report(GUILD).expect("a report");
         assert_eq!(report.violations(), Vec::<String>::new());
+        self.falls_silent().await;
         self.bot.tell("destroy").await;
         let path = format!("/v4/sessions/{}/players/{GUILD}", self.session);
         let deadline = Instant::now() + client::PATIENCE;

@@ -85,7 +85,14 @@ class Commands:
         await self.node.update_session(resuming=True, timeout=timeout)
 
     async def reconnect(self):
-        # Its own reconnect loop repeats the headers of the first handshake, which has no session to resume.
+        # Its own reconnect loop repeats the headers of the first handshake, which has no session to resume. The loop is ended
+        # first: otherwise it sometimes comes back before the connection asked for.
+        loop = self.node._transport._connection_task
+        loop.cancel()
+        await asyncio.wait([loop])
+        # It would take its players for lost with the connection, and build them anew; the session it resumes has them still.
+        await asyncio.sleep(0.1)
+        self.node.manager._player_queue.clear()
         await self.node.connect(force=True)
 
 

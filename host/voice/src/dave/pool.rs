@@ -6,7 +6,7 @@ use parking_lot::{Condvar, Mutex};
 use tokio::{sync::oneshot, time::timeout_at};
 
 use super::session::{Input, Machine, Output};
-use crate::error::VoiceError;
+use crate::{error::VoiceError, pacer::link::Protection};
 
 /// Most messages of one voice session that may wait for MLS.
 const MAX_WAITING: usize = 512;
@@ -24,6 +24,13 @@ const NICENESS: i32 = 10;
 
 /// How long a batch may take, waiting for a thread included: a thousand joins at once take some five seconds.
 const BATCH_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long the time messages wait here may keep audio waiting for its first key. The 2 s a negotiation may take are the
+/// gateway's and the other members'; frames that went out in the clear because this machine was busy would be ours.
+const HOLD_LIMIT: Duration = Duration::from_secs(30);
+
+/// Until told otherwise.
+const HELD: Protection = Protection::Hold { slots: u16::MAX };
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -132,6 +139,8 @@ pub(crate) struct Lane {
     waiting: VecDeque<Input>,
     /// Size of `waiting`.
     waiting_bytes: usize,
+    /// Since when audio waits for a first key, as the machine said last.
+    keyless_since: Option<Instant>,
 }
 
 impl Lane {
@@ -142,6 +151,7 @@ impl Lane {
             running: None,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
+            keyless_since: None,
         }
     }
 
@@ -151,7 +161,9 @@ impl Lane {
         if input.is_light()
             && let Some(machine) = &mut self.machine
         {
-            return Ok(machine.handle(input, Instant::now()));
+            let outputs = machine.handle(input, Instant::now());
+            self.look(&outputs);
+            return Ok(outputs);
         }
         let bytes = self.waiting_bytes + input.bytes();
         if self.waiting.len() >= MAX_WAITING || bytes > MAX_WAITING_BYTES {
@@ -160,7 +172,24 @@ impl Lane {
         self.waiting_bytes = bytes;
         self.waiting.push_back(input);
         self.start_batch();
-        Ok(Vec::new())
+        Ok(self.held().into_iter().collect())
+    }
+
+    /// Audio that waits for a first key goes on waiting while there is something to do here.
+    fn held(&self) -> Option<Output> {
+        let since = self.keyless_since?;
+        (since.elapsed() < HOLD_LIMIT).then_some(Output::Protect(HELD))
+    }
+
+    /// Remembers whether audio waits for a key; in how many slots that ends unless something happens.
+    fn look(&mut self, outputs: &[Output]) -> Option<u16> {
+        let slots = self.machine.as_ref()?.hold_slots();
+        let begins = outputs
+            .iter()
+            .any(|output| matches!(output, Output::Protect(Protection::Hold { .. })));
+        let since = self.keyless_since.filter(|_| !begins);
+        self.keyless_since = slots.map(|_| since.unwrap_or_else(Instant::now));
+        slots
     }
 
     /// Waits for the running batch; for ever when there is none. Safe to drop and call again.
@@ -172,18 +201,26 @@ impl Lane {
         self.running = None;
         let Ok(Ok(Batch {
             machine,
-            outputs,
+            mut outputs,
             mut rest,
         })) = answer
         else {
             return Err(LaneBroken);
         };
         self.machine = Some(machine);
+        let slots = self.look(&outputs);
         self.waiting_bytes += rest.iter().map(Input::bytes).sum::<usize>();
         rest.append(&mut self.waiting);
         self.waiting = rest;
         if !self.waiting.is_empty() {
             self.start_batch();
+            outputs.extend(self.held());
+        } else if let Some(slots) = slots
+            && self.held().is_some()
+            && !outputs.iter().any(|output| matches!(output, Output::Protect(_)))
+        {
+            // From now on it is the others' time again.
+            outputs.push(Output::Protect(Protection::Hold { slots }));
         }
         Ok(outputs)
     }
@@ -252,12 +289,41 @@ mod tests {
             "not before the start"
         );
         drop(guard);
-        assert_eq!(lane.finished().await.unwrap().len(), 2);
+        assert_eq!(
+            lane.finished().await.unwrap().len(),
+            3,
+            "audio waits for what is behind"
+        );
         let outputs = lane.finished().await.unwrap();
         assert!(matches!(
             outputs.as_slice(),
             [Output::Protect(Protection::Hold { slots: 100 })]
         ));
+    }
+
+    #[tokio::test]
+    async fn audio_waits_for_its_first_key_while_messages_wait() {
+        let pool = Arc::new(MlsPool::start(1).unwrap());
+        let mut lane = lane(&pool);
+        lane.push(Input::Start { version: 1 }).unwrap();
+        lane.finished().await.unwrap();
+        lane.push(Input::UsersJoined(vec![7])).unwrap();
+        let gate = Arc::new(Mutex::new(()));
+        let guard = gate.lock();
+        let behind = Arc::clone(&gate);
+        pool.submit(Box::new(move || drop(behind.lock())));
+        let held = |outputs: &[Output], expected| matches!(outputs.last(), Some(Output::Protect(Protection::Hold { slots })) if *slots == expected);
+        let outputs = lane.push(Input::PrepareEpoch { epoch: 1, version: 1 }).unwrap();
+        assert!(held(&outputs, u16::MAX), "busy here");
+        drop(guard);
+        assert!(
+            held(&lane.finished().await.unwrap(), 100),
+            "the others' time again"
+        );
+
+        lane.push(Input::Start { version: 0 }).unwrap();
+        let outputs = lane.push(Input::PrepareEpoch { epoch: 1, version: 1 }).unwrap();
+        assert!(outputs.is_empty(), "audio in the clear goes on");
     }
 
     #[test]

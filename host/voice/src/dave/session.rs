@@ -155,6 +155,18 @@ impl Machine {
         std::mem::take(&mut self.outputs)
     }
 
+    /// How long audio waits for a first key from now on; `None` when it does not: there is a key, or none is wanted.
+    pub(crate) fn hold_slots(&self) -> Option<u16> {
+        let waits = self.version > 0 && !self.sealed;
+        waits.then(|| {
+            if self.others.is_empty() {
+                ROSTER_SLOTS
+            } else {
+                NEGOTIATION_SLOTS
+            }
+        })
+    }
+
     fn protect(&mut self, protection: Protection) {
         self.outputs.push(Output::Protect(protection));
     }
