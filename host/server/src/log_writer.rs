@@ -11,6 +11,10 @@ const MAX_WAITING: usize = 1024;
 /// Longest time the last lines may take when the process ends.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(1);
 
+/// How long the thread rests when it has written all there was. Woken for every line it would cost a busy node more than the
+/// lines themselves.
+const REST: Duration = Duration::from_millis(5);
+
 enum Entry {
     Line(Vec<u8>),
     /// Answered when everything before it has been written.
@@ -64,6 +68,7 @@ fn write_all(mut target: impl Write, waiting: &Receiver<Entry>, dropped: &Atomic
             // Nothing more for now: what a file has in its buffer gets out.
             Err(TryRecvError::Empty) => {
                 let _lost = target.flush();
+                std::thread::sleep(REST);
                 match waiting.recv() {
                     Ok(entry) => entry,
                     Err(_) => return,
