@@ -31,19 +31,15 @@ pub struct Exception {
 impl Exception {
     /// Builds from a message and the texts of its causes, outermost first.
     ///
-    /// `cause` is the innermost cause, or the message when there is none.
+    /// `cause` is the innermost cause, or the message when there is none. An empty message is none: `null` on the wire.
     #[must_use]
     pub fn new(message: impl Into<String>, severity: Severity, causes: &[String]) -> Self {
-        let message = message.into();
-        let cause = causes.last().unwrap_or(&message).clone();
-        let mut cause_stack_trace = format!("{message}\n");
-        for inner in causes {
-            cause_stack_trace.push_str("Caused by: ");
-            cause_stack_trace.push_str(inner);
-            cause_stack_trace.push('\n');
-        }
+        let message = Some(message.into()).filter(|message| !message.is_empty());
+        let texts: Vec<&str> = message.iter().chain(causes).map(String::as_str).collect();
+        let cause = texts.last().copied().unwrap_or_default().to_owned();
+        let cause_stack_trace = texts.join("\nCaused by: ") + "\n";
         Self {
-            message: Some(message),
+            message,
             severity,
             cause,
             cause_stack_trace,
@@ -71,6 +67,15 @@ mod tests {
         assert_eq!(
             exception.cause_stack_trace,
             "top\nCaused by: middle\nCaused by: root\n"
+        );
+        let silent = Exception::new("", Severity::Suspicious, &["java.io.EOFException".into()]);
+        assert_eq!(
+            (
+                silent.message,
+                silent.cause.as_str(),
+                silent.cause_stack_trace.as_str()
+            ),
+            (None, "java.io.EOFException", "java.io.EOFException\n")
         );
         let alone = Exception::new("top", Severity::Common, &[]);
         assert_eq!(

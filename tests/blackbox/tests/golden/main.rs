@@ -26,10 +26,6 @@ const NEITHER: &[(&str, &str)] = &[
         "rest-stats-as-documented.json",
         "the documented form, for readers; what runs is rest-stats.json",
     ),
-    (
-        "ws-event-trackexception-nullmessage.json",
-        "every failure of the node has a text",
-    ),
 ];
 
 /// Text of an example payload.

@@ -24,6 +24,7 @@ pub const PRODUCED: &[&str] = &[
     "ws-event-trackend-stopped.json",
     "ws-event-trackend-replaced.json",
     "ws-event-trackexception.json",
+    "ws-event-trackexception-nullmessage.json",
     "ws-event-websocketclosed-remote.json",
     "ws-event-websocketclosed-local.json",
     "ws-event-trackend-cleanup.json",
@@ -32,7 +33,7 @@ pub const PRODUCED: &[&str] = &[
     "ws-stats-small-load.json",
 ];
 /// Those that come at once.
-const QUICK: usize = 14;
+const QUICK: usize = 15;
 
 /// What depends on the moment in stats.
 pub const STATS: &[&str] = &[
@@ -120,6 +121,10 @@ async fn messages_of_a_session() {
     event(&mut used, &mut stage.socket, name, "TrackExceptionEvent", &free).await;
     let name = "ws-event-trackend-loadfailed.json";
     event(&mut used, &mut stage.socket, name, "TrackEndEvent", &[]).await;
+    std::fs::write(stage.node.directory().join("song.eof"), "").expect("a writable directory");
+    play(&stage, "").await;
+    let name = "ws-event-trackexception-nullmessage.json";
+    event(&mut used, &mut stage.socket, name, "TrackExceptionEvent", &[]).await;
     voice_ends(&mut stage, &mut used).await;
 
     let session = format!("/v4/sessions/{}", stage.socket.session_id);

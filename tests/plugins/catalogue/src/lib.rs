@@ -1,7 +1,7 @@
 //! A plugin with a fixed catalogue under the name `youtube`: what the example payloads of the wire speak of.
 //!
 //! The audio of every track is what lies behind the URL in `song.url`, or else `song.wav`, in the node's working
-//! directory; without either nothing can be played.
+//! directory; without either nothing can be played. While there is a `song.eof`, playing fails without a message.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -129,6 +129,9 @@ impl Source for Catalogue {
     }
 
     fn open(&self, _: &dyn Host, _: &Track, _: Duration) -> Result<Media, Failure> {
+        if std::fs::exists("song.eof").is_ok_and(|there| there) {
+            return Err(Failure::suspicious("").because("java.io.EOFException"));
+        }
         let hint = Hint {
             container: Some("wav".to_owned()),
             ..Hint::default()
