@@ -368,6 +368,11 @@ impl Plugins {
         self.table.load().registry().get(source).is_some()
     }
 
+    /// What a source made of a tail before; `None` when it has to be asked.
+    pub fn known_details(&self, source: &str, tail: &Tail) -> Option<Details> {
+        self.table.load().registry().get(source)?.known_details(tail)
+    }
+
     /// Lets a source check the tails of its encoded tracks, all in one call, and returns them in the same order.
     ///
     /// # Errors

@@ -68,6 +68,13 @@ pub(crate) struct Registered {
     pub(crate) rival: Option<Rival>,
 }
 
+impl Registered {
+    /// What the version in use made of a tail before.
+    pub(crate) fn known_details(&self, tail: &Tail) -> Option<Details> {
+        self.version.checked.get(std::slice::from_ref(tail))?.pop()
+    }
+}
+
 /// All sources: in the order of registration, those that claim whatever is left at the end.
 #[derive(Default)]
 pub(crate) struct Registry {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::codec::EncodedTrack;
+use crate::codec::{EncodedTrack, TrackFields};
 use crate::json::JsonObject;
 
 pub use crate::exception::{Exception, Severity};
@@ -50,6 +50,59 @@ pub struct TrackInfo {
     pub isrc: Option<String>,
 }
 
+/// A [`Track`] that is only written, with borrowed texts: in an answer with hundreds of tracks copies were most of the cost.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShownTrack<'a> {
+    encoded: &'a str,
+    info: ShownInfo<'a>,
+    plugin_info: &'a JsonObject,
+    user_data: JsonObject,
+}
+
+/// [`TrackInfo`], borrowed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ShownInfo<'a> {
+    identifier: &'a str,
+    is_seekable: bool,
+    author: &'a str,
+    length: i64,
+    is_stream: bool,
+    position: i64,
+    title: &'a str,
+    uri: Option<&'a str>,
+    source_name: &'a str,
+    artwork_url: Option<&'a str>,
+    isrc: Option<&'a str>,
+}
+
+impl<'a> ShownTrack<'a> {
+    /// The track that `encoded` decodes to, without user data. Seekable unless a stream, as Java assumes for a track that is
+    /// not playing.
+    #[must_use]
+    pub fn new(encoded: &'a str, fields: &'a TrackFields<'a>, plugin_info: &'a JsonObject) -> Self {
+        Self {
+            encoded,
+            info: ShownInfo {
+                identifier: &fields.identifier,
+                is_seekable: !fields.is_stream,
+                author: &fields.author,
+                length: fields.length,
+                is_stream: fields.is_stream,
+                position: fields.position,
+                title: &fields.title,
+                uri: fields.uri.as_deref(),
+                source_name: &fields.source_name,
+                artwork_url: fields.artwork_url.as_deref(),
+                isrc: fields.isrc.as_deref(),
+            },
+            plugin_info,
+            user_data: JsonObject::default(),
+        }
+    }
+}
+
 impl From<EncodedTrack> for TrackInfo {
     /// Seekable unless a stream, as Java assumes for a track that is not playing.
     fn from(track: EncodedTrack) -> Self {
@@ -65,6 +118,53 @@ impl From<EncodedTrack> for TrackInfo {
             source_name: track.source_name,
             artwork_url: track.artwork_url,
             isrc: track.isrc,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::codec::TrackBuffer;
+    use crate::json;
+
+    proptest! {
+        #[test]
+        fn shown_as_a_track_is_written(
+            texts in proptest::collection::vec("\\PC{0,20}", 7),
+            flags in any::<[bool; 4]>(),
+            numbers in any::<[i64; 2]>(),
+        ) {
+            let text = |at: usize| texts[at].clone();
+            let optional = |at: usize| flags[at].then(|| text(at));
+            let encoded = EncodedTrack {
+                version: 3,
+                title: text(0),
+                author: text(1),
+                length: numbers[0],
+                identifier: text(2),
+                is_stream: flags[3],
+                uri: optional(0),
+                artwork_url: optional(1),
+                isrc: optional(2),
+                source_name: "soundcloud".to_owned(),
+                details: Vec::new(),
+                position: numbers[1],
+            };
+            let string = encoded.encode().unwrap();
+            let info = JsonObject::parse(r#"{"a":"b"}"#).unwrap();
+            let mut buffer = TrackBuffer::default();
+            let fields = buffer.decode(&string).unwrap();
+            let shown = json::to_string(&ShownTrack::new(&string, &fields, &info));
+            let track = Track {
+                encoded: string.clone(),
+                info: encoded.into(),
+                plugin_info: info.clone(),
+                user_data: JsonObject::default(),
+            };
+            prop_assert_eq!(shown, json::to_string(&track));
         }
     }
 }

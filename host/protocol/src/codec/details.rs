@@ -3,6 +3,8 @@
 //! A track string gives no length for that part, so whoever wants the position behind it has to know the layout. Of
 //! sources not listed here the position is taken to be the last 8 bytes, as nothing ever follows it.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use super::error::DecodeError;
@@ -99,11 +101,12 @@ impl ExtendedDetails {
 
     fn read(reader: &mut BodyReader<'_>) -> Result<Self, DecodeError> {
         // The order of the fields as stored.
-        let album_name = reader.nullable_utf("album name")?;
-        let album_url = reader.nullable_utf("album URL")?;
-        let artist_url = reader.nullable_utf("artist URL")?;
-        let artist_artwork_url = reader.nullable_utf("artist artwork URL")?;
-        let preview_url = reader.nullable_utf("preview URL")?;
+        let mut text = |field| reader.nullable_utf(field).map(|text| text.map(Cow::into_owned));
+        let album_name = text("album name")?;
+        let album_url = text("album URL")?;
+        let artist_url = text("artist URL")?;
+        let artist_artwork_url = text("artist artwork URL")?;
+        let preview_url = text("preview URL")?;
         let is_preview = reader.bool("isPreview")?;
         Ok(Self {
             album_name,

@@ -6,13 +6,15 @@
 mod base64_text;
 mod details;
 mod error;
+mod fields;
 mod modified_utf8;
 mod reader;
 
-use reader::BodyReader;
+use std::borrow::Cow;
 
 pub use details::{ExtendedDetails, Layout};
 pub use error::{Base64Error, DecodeError, EncodeError, TextError};
+pub use fields::{TrackBuffer, TrackFields};
 pub use modified_utf8::{read_utf, write_utf};
 
 /// Body begins with a version byte; without the flag the version is 1.
@@ -62,52 +64,7 @@ impl EncodedTrack {
     /// # Errors
     /// [`DecodeError`] when the text is no base64, or its bytes are no track.
     pub fn decode(text: &str) -> Result<Self, DecodeError> {
-        let message = base64_text::decode(text)?;
-        let mut reader = BodyReader::new(&message);
-        let header = reader.u32("header")?;
-        let size = (header & MAX_BODY as u32) as usize;
-        if size == 0 {
-            return Err(DecodeError::EmptyMessage);
-        }
-        let mut body = reader.part(size);
-        let version = if header >> SIZE_BITS & FLAG_VERSIONED != 0 {
-            body.u8("version")?
-        } else {
-            1
-        };
-        let mut track = Self {
-            version,
-            title: body.utf("title")?,
-            author: body.utf("author")?,
-            length: body.i64("length")?,
-            identifier: body.utf("identifier")?,
-            is_stream: body.bool("isStream")?,
-            uri: if version >= 2 {
-                body.nullable_utf("uri")?
-            } else {
-                None
-            },
-            artwork_url: if version >= 3 {
-                body.nullable_utf("artworkUrl")?
-            } else {
-                None
-            },
-            isrc: if version >= 3 {
-                body.nullable_utf("isrc")?
-            } else {
-                None
-            },
-            source_name: body.utf("source name")?,
-            details: Vec::new(),
-            position: 0,
-        };
-        if reader.is_short_of(size) {
-            return Err(DecodeError::EndOfData { field: "body" });
-        }
-        let (details, position) = details::split(&track.source_name, body.rest())?;
-        track.details = details.to_vec();
-        track.position = position;
-        Ok(track)
+        TrackBuffer::default().decode(text).map(Self::from)
     }
 
     /// Encodes the fields as a version 3 track string.
@@ -151,6 +108,25 @@ impl EncodedTrack {
             + optional(&self.isrc)
             + self.source_name.len()
             + self.details.len()
+    }
+}
+
+impl From<TrackFields<'_>> for EncodedTrack {
+    fn from(fields: TrackFields<'_>) -> Self {
+        Self {
+            version: fields.version,
+            title: fields.title.into_owned(),
+            author: fields.author.into_owned(),
+            length: fields.length,
+            identifier: fields.identifier.into_owned(),
+            is_stream: fields.is_stream,
+            uri: fields.uri.map(Cow::into_owned),
+            artwork_url: fields.artwork_url.map(Cow::into_owned),
+            isrc: fields.isrc.map(Cow::into_owned),
+            source_name: fields.source_name.into_owned(),
+            details: fields.details.to_vec(),
+            position: fields.position,
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Java's modified UTF-8: a 16-bit length, then UTF-16 code units in 1 to 3 bytes each, U+0000 as `C0 80`.
 
+use std::borrow::Cow;
+
 use super::error::{DecodeError, EncodeError, TextError};
 
 /// Appends a text with its length. `field` names it in the error.
@@ -49,7 +51,7 @@ fn encoded_len(text: &str) -> usize {
 ///
 /// # Errors
 /// [`DecodeError::EndOfData`] when `input` is too short, [`DecodeError::Text`] when the bytes are broken.
-pub fn read_utf(input: &mut &[u8], field: &'static str) -> Result<String, DecodeError> {
+pub fn read_utf<'a>(input: &mut &'a [u8], field: &'static str) -> Result<Cow<'a, str>, DecodeError> {
     let (length, rest) = input
         .split_first_chunk()
         .ok_or(DecodeError::EndOfData { field })?;
@@ -60,8 +62,10 @@ pub fn read_utf(input: &mut &[u8], field: &'static str) -> Result<String, Decode
     *input = rest;
     match std::str::from_utf8(bytes) {
         // A 4-byte lead is valid UTF-8 but not valid here; the slow path refuses it.
-        Ok(text) if bytes.is_ascii() || !bytes.iter().any(|byte| *byte >= 0xF0) => Ok(text.to_owned()),
-        _ => decode_units(bytes).map_err(|error| DecodeError::Text { field, error }),
+        Ok(text) if bytes.is_ascii() || !bytes.iter().any(|byte| *byte >= 0xF0) => Ok(Cow::Borrowed(text)),
+        _ => decode_units(bytes)
+            .map(Cow::Owned)
+            .map_err(|error| DecodeError::Text { field, error }),
     }
 }
 

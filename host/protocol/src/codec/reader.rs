@@ -1,5 +1,7 @@
 //! Reads the fields of a track message.
 
+use std::borrow::Cow;
+
 use super::error::DecodeError;
 use super::modified_utf8::read_utf;
 
@@ -50,11 +52,11 @@ impl<'a> BodyReader<'a> {
         self.u8(field).map(|byte| byte != 0)
     }
 
-    pub(super) fn utf(&mut self, field: &'static str) -> Result<String, DecodeError> {
+    pub(super) fn utf(&mut self, field: &'static str) -> Result<Cow<'a, str>, DecodeError> {
         read_utf(&mut self.rest, field)
     }
 
-    pub(super) fn nullable_utf(&mut self, field: &'static str) -> Result<Option<String>, DecodeError> {
+    pub(super) fn nullable_utf(&mut self, field: &'static str) -> Result<Option<Cow<'a, str>>, DecodeError> {
         if self.bool(field)? {
             self.utf(field).map(Some)
         } else {

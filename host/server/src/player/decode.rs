@@ -70,7 +70,11 @@ fn decode_one(
     let plugin_info = if plugins.has_source(&encoded.source_name) {
         None
     } else if absent == AbsentSource::Shown {
-        Some(known_plugin_info(&encoded)?)
+        Some(known_plugin_info(
+            &encoded.source_name,
+            &encoded.identifier,
+            &encoded.details,
+        )?)
     } else {
         return Err(not_available(&encoded.source_name));
     };
@@ -84,22 +88,25 @@ fn not_available(source: &str) -> DecodeError {
 }
 
 /// The `pluginInfo` that Java gives a track when its source is loaded.
-fn known_plugin_info(track: &EncodedTrack) -> Result<JsonObject, DecodeError> {
-    let source = track.source_name.as_str();
+pub(super) fn known_plugin_info(
+    source: &str,
+    identifier: &str,
+    details: &[u8],
+) -> Result<JsonObject, DecodeError> {
     match Layout::of(source) {
         None => Err(not_available(source)),
         Some(Layout::Empty) => Ok(JsonObject::default()),
-        Some(Layout::EmptyOrExtended) if track.details.is_empty() => Ok(JsonObject::default()),
+        Some(Layout::EmptyOrExtended) if details.is_empty() => Ok(JsonObject::default()),
         Some(Layout::ProbeInfo) => {
-            let details = ProbeInfo::from_details(&track.details).and_then(|probe| probe.details());
+            let details = ProbeInfo::from_details(details).and_then(|probe| probe.details());
             let details = details.map_err(|_| not_available(source))?;
             Ok(plugin_info(details.plugin_info.as_deref()))
         }
         Some(Layout::Extended | Layout::EmptyOrExtended) => {
-            let details = ExtendedDetails::parse(&track.details)?;
+            let details = ExtendedDetails::parse(details)?;
             let mut info = plugin_info(Some(&json::to_string(&details)));
             if source == "spotify" {
-                let local = format!(r#"{{"isLocal":{}}}"#, track.identifier == "local");
+                let local = format!(r#"{{"isLocal":{}}}"#, identifier == "local");
                 info.merge(&plugin_info(Some(&local)));
             }
             Ok(info)

@@ -1,10 +1,12 @@
 //! Loading identifiers and decoding track strings.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{RawQuery, Request, State};
 use axum::http::Response;
+use lavalink_plugins::Plugins;
 use lavalink_protocol::codec::DecodeError;
 use lavalink_protocol::json;
 use lavalink_protocol::update::parse_string_array;
@@ -12,7 +14,7 @@ use lavalink_protocol::update::parse_string_array;
 use super::{ApiError, body, json as answer_json, json_bytes, query};
 use crate::load;
 use crate::node::Node;
-use crate::player::{self, AbsentSource};
+use crate::player::{self, AbsentSource, MustAsk, Showcase};
 
 /// Tracks decoded in one go.
 const BATCH: usize = 128;
@@ -59,28 +61,38 @@ pub async fn decode_many(
     }
     let plugins = &node.services.plugins;
     let mut answer = vec![b'['];
-    let mut texts = texts.into_iter();
-    loop {
-        let batch: Vec<_> = texts.by_ref().take(BATCH).collect();
-        let mut decoded = player::decode_all(&batch, plugins, AbsentSource::Shown)
-            .await
-            .map_err(|error| undecodable_track(&error))?;
-        load::add_info(plugins, &mut decoded).await;
-        // Made for the first batch at once, which in most requests is all; bad requests fail before.
+    let mut showcase = Showcase::new(plugins);
+    for (number, batch) in texts.chunks(BATCH).enumerate() {
+        if number > 0 {
+            // Thousands of tracks take a while, and other clients wait.
+            tokio::task::yield_now().await;
+        }
         answer.reserve(batch.iter().map(|text| text.len() * ANSWER_PER_TEXT).sum());
-        for (track, text) in decoded.into_iter().zip(batch) {
-            json::append(&mut answer, &track.into_wire_as(text.into_owned()));
-            answer.push(b',');
+        let shown = showcase.append(&mut answer, batch);
+        if shown.map_err(|error| undecodable_track(&error))? == Err(MustAsk) {
+            ask_and_append(plugins, &mut answer, batch).await?;
         }
-        if texts.len() == 0 {
-            break;
-        }
-        // Thousands of tracks take a while, and other clients wait.
-        tokio::task::yield_now().await;
     }
     answer.pop();
     answer.push(b']');
     Ok(json_bytes(answer))
+}
+
+/// Appends tracks whose sources, or modifiers, have something to say.
+async fn ask_and_append(
+    plugins: &Plugins,
+    answer: &mut Vec<u8>,
+    texts: &[Cow<'_, str>],
+) -> Result<(), ApiError> {
+    let mut decoded = player::decode_all(texts, plugins, AbsentSource::Shown)
+        .await
+        .map_err(|error| undecodable_track(&error))?;
+    load::add_info(plugins, &mut decoded).await;
+    for (track, text) in decoded.into_iter().zip(texts) {
+        json::append(answer, &track.into_wire_as(text.clone().into_owned()));
+        answer.push(b',');
+    }
+    Ok(())
 }
 
 /// A track string that cannot be used: 500 with Java's text.
