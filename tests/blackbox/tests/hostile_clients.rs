@@ -291,7 +291,7 @@ fn resident_bytes(pid: u32) -> u64 {
 
 /// Everything slow at the same time.
 #[tokio::test]
-async fn clients_that_take_their_time() {
+async fn clients_that_take_minutes() {
     let node = Node::start(NodeOptions::default()).await;
     tokio::join!(
         silent(&node),

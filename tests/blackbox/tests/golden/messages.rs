@@ -163,7 +163,7 @@ async fn voice_ends(stage: &mut Stage, used: &mut Used) {
 
 /// What takes its time, all at once.
 #[tokio::test]
-async fn messages_that_take_a_while() {
+async fn messages_that_take_minutes() {
     let mut used = [Used::default(), Used::default(), Used::default(), Used::default()];
     let [cleanup, stuck, frames, load] = &mut used;
     tokio::join!(
