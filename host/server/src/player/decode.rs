@@ -183,7 +183,8 @@ mod tests {
             details: details.to_vec(),
             ..EncodedTrack::default()
         };
-        known_plugin_info(&track).map(|info| info.as_str().to_owned())
+        known_plugin_info(&track.source_name, &track.identifier, &track.details)
+            .map(|info| info.as_str().to_owned())
     }
 
     #[test]
