@@ -303,7 +303,7 @@ mod tests {
         for source in ["youtube", "http"] {
             let strings = track_strings(source).unwrap();
             assert_eq!(strings.len(), TRACKS);
-            assert_eq!(shown(&strings[7]).unwrap().info.source_name, source);
+            assert_eq!(EncodedTrack::decode(&strings[7]).unwrap().source_name, source);
         }
     }
 }
