@@ -174,8 +174,8 @@ async fn whatever_is_wrong_with_a_plugin_the_node_starts_and_says_it() {
     let page = node.rest().get("/metrics").await;
     assert!(
         page.text.contains("lavalink_plugins{state=\"failed\"} 6"),
-        "{}",
-        page.text
+        "{:#}",
+        node.rest().get("/v4/plugins").await.json()
     );
     assert!(
         page.text.contains("lavalink_plugins{state=\"loaded\"} 3"),

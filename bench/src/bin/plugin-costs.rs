@@ -1,6 +1,6 @@
 //! What a plugin costs in either form: the example `tone` as a library and as a component, without a node around them.
 //!
-//! `cargo run --release -p lavalink-bench --bin plugins -- --library target/release/liblavalink_example_tone.so \
+//! `cargo run --release -p lavalink-bench --bin plugin-costs -- --library target/release/liblavalink_example_tone.so \
 //! --component target/lavalink/lavalink-example-tone.wasm`
 //!
 //! `lavalink-rust plugin build plugins/examples/tone` makes the component.
@@ -16,7 +16,7 @@ use lavalink_plugin_api::{Host, Media};
 use lavalink_plugin_testkit::TestHost;
 use lavalink_plugins::{AdmitAll, Grants, GuardLimits, HostFactory, Item, LoadOptions, Plugins, Tail};
 
-const USAGE: &str = "usage: plugins --library PATH --component PATH [--calls N] [--streams N]";
+const USAGE: &str = "usage: plugin-costs --library PATH --component PATH [--calls N] [--streams N]";
 
 /// Lends a host that does nothing, and so costs nothing.
 struct Idle(Arc<TestHost>);
