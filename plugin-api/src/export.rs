@@ -1,4 +1,4 @@
-//! How a plugin leaves its crate: the manifest, and the macros that make a library or a component of a [`crate::Plugin`].
+//! How a plugin leaves its crate: the manifest, and the macro that makes a library or a component of a [`crate::Plugin`].
 
 /// The manifest as an array, for the section. `N` is its length.
 #[doc(hidden)]
@@ -110,7 +110,7 @@ macro_rules! __wishes {
 }
 
 /// Exports a [`Plugin`](crate::Plugin): `export!(build, offers = [source, filters])`, where `build` is a function without
-/// arguments that makes it. Built for WebAssembly, the crate becomes the core of a component (`lavalink-rust plugin build`
+/// arguments that makes it; of a single source `|| Plugin::new().source(MySource)`. Built for WebAssembly, the crate becomes the core of a component (`lavalink-rust plugin build`
 /// makes the rest); built for anything else, a library; linked into a node as an ordinary crate whose feature `built-in` is on,
 /// which leaves the symbols of a library out, it is found by `built_in()`.
 ///
@@ -158,27 +158,6 @@ macro_rules! export {
                 build: $build,
             }
         }
-    };
-}
-
-/// Exports a single [`Source`](crate::Source) as a plugin: `export_source!(MySource, MySource::new)`, with
-/// `, name = "my-plugin"` when the plugin is not to be called like its package, and `, hosts = [...]` behind it. See
-/// [`export!`].
-#[macro_export]
-macro_rules! export_source {
-    ($source:ty, $new:expr $(, hosts = $hosts:tt)? $(,)?) => {
-        $crate::export_source!($source, $new, name = env!("CARGO_PKG_NAME") $(, hosts = $hosts)?);
-    };
-    ($source:ty, $new:expr, name = $name:expr $(, hosts = $hosts:tt)? $(,)?) => {
-        $crate::export!(
-            || {
-                let source: $source = ($new)();
-                $crate::Plugin::new().source(source)
-            },
-            name = $name,
-            offers = [source]
-            $(, hosts = $hosts)?
-        );
     };
 }
 

@@ -1,6 +1,6 @@
 //! The contract between the lavalink-rust host and its plugins.
 //!
-//! A source plugin implements [`Source`] and exports it with [`export_source!`]; a [`Plugin`] gathers the other things
+//! A source plugin implements [`Source`] and exports it with [`export!`]; a [`Plugin`] gathers the other things
 //! one may offer, from audio filters to lyrics. The same text becomes a native library or a WebAssembly component. Everything a plugin may do to the outside world goes through the [`Host`]
 //! it is lent. The calls are synchronous on purpose: the host runs each of them on a thread of its own with a deadline,
 //! so a plugin may simply block, and the same code fits a WASM guest.

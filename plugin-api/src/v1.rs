@@ -12,6 +12,7 @@ pub mod filters;
 pub mod finders;
 pub mod info;
 pub mod interface;
+mod lent;
 mod lent_host;
 mod response;
 pub mod rest;

@@ -90,7 +90,7 @@ pub enum LoadError {
     Open(#[source] libloading::Error),
     /// The manifest promises an interface that is not there.
     #[error(
-        "plugin {plugin} says it offers generation {generation} but has no symbol `{symbol}`; rebuild it with export_source!"
+        "plugin {plugin} says it offers generation {generation} but has no symbol `{symbol}`; rebuild it with export!"
     )]
     MissingSymbol {
         /// Name in the manifest.
@@ -200,9 +200,7 @@ pub enum ComponentError {
         import: String,
     },
     /// It offers nothing.
-    #[error(
-        "plugin {plugin} exports no interface of generation {generation}; rebuild it with export_source!"
-    )]
+    #[error("plugin {plugin} exports no interface of generation {generation}; rebuild it with export!")]
     NoInterface {
         /// Name in the manifest.
         plugin: String,

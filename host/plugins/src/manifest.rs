@@ -62,7 +62,7 @@ pub enum ManifestError {
     NotALibrary(object::Error),
     /// A library, but not a plugin.
     #[error(
-        "the file is a library without a plugin manifest; it is no plugin of this node, or was built without export_source!"
+        "the file is a library without a plugin manifest; it is no plugin of this node, or was built without export!"
     )]
     Missing,
     /// The manifest is larger than any real one.
@@ -72,7 +72,7 @@ pub enum ManifestError {
     #[error("the plugin manifest cannot be read: {0}; the file is damaged")]
     Unreadable(object::Error),
     /// Not the JSON it should be.
-    #[error("the plugin manifest is malformed: {0}; rebuild the plugin with export_source!")]
+    #[error("the plugin manifest is malformed: {0}; rebuild the plugin with export!")]
     Malformed(#[source] serde_json::Error),
     /// A name that cannot stand in a configuration.
     #[error("the plugin manifest gives the name {0:?}; a name is 1 to 64 letters, digits, `-`, `_` or `.`")]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lavalink_plugin_api::{
-    BuiltIn, Details, Failure, Host, Loaded, Media, Plugin, Source, SourceDescriptor, Track, export_source,
+    BuiltIn, Details, Failure, Host, Loaded, Media, Plugin, Source, SourceDescriptor, Track, export,
 };
 use lavalink_plugins::{
     AdmitAll, BreakerPolicy, Form, GuardLimits, Item, LoadError, LoadOptions, LoadReport, Plugins,
@@ -44,7 +44,12 @@ impl Source for Bells {
     }
 }
 
-export_source!(Bells, || Bells, name = "bells", hosts = ["bells.example"]);
+export!(
+    || Plugin::new().source(Bells),
+    name = "bells",
+    offers = [source],
+    hosts = ["bells.example"]
+);
 
 fn load(built_in: Vec<BuiltIn>, files: &[(&str, Vec<u8>)]) -> (Plugins, Vec<LoadReport>) {
     let dir = place(files);

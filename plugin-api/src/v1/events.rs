@@ -1,15 +1,12 @@
 //! Interface `events`: events on their way from the host to a plugin.
 
-use std::sync::Arc;
-
-use abi_stable::sabi_trait::TD_Opaque;
 use abi_stable::std_types::RResult;
 
-use self::abi::{ListenerApi, ListenerApi_TO, ListenerBox};
+use self::abi::{ListenerApi, ListenerBox};
 use super::abi::{Failure as AbiFailure, HostRef};
-use super::contain::{Contained, contained};
 use super::cross::{Cross, plain_enum, record, same};
-use super::lent_host;
+use super::lent::Lent;
+use super::lent_host::lend;
 use crate::{Event, EventListener, Failure, Host, Interest};
 
 /// What crosses the border for events. FROZEN like [`super::abi`].
@@ -229,27 +226,15 @@ impl Cross for Event {
     }
 }
 
-struct Lent {
-    who: String,
-    listener: Contained<Arc<dyn EventListener>>,
-}
-
-impl ListenerApi for Lent {
+impl ListenerApi for Lent<dyn EventListener> {
     fn interest(&self) -> RResult<abi::Interest, AbiFailure> {
-        contained(&self.who, "interest", || Ok(self.listener.interest())).out()
+        self.call("interest", |listener| Ok(listener.interest()))
     }
     fn on_event(&self, host: HostRef<'_>, event: abi::Event) -> RResult<(), AbiFailure> {
-        contained(&self.who, "on_event", || {
-            self.listener
-                .on_event(&lent_host::Foreign(host), Cross::back(event))
+        self.call_with(host, "on_event", |listener, host| {
+            listener.on_event(host, Cross::back(event))
         })
-        .out()
     }
-}
-
-pub(super) fn out(who: String, listener: Arc<dyn EventListener>) -> ListenerBox {
-    let listener = Contained::new(listener);
-    ListenerApi_TO::from_value(Lent { who, listener }, TD_Opaque)
 }
 
 /// A listener of a loaded plugin, as the host uses it.
@@ -274,8 +259,7 @@ impl EventListener for ForeignListener {
         self.interest
     }
     fn on_event(&self, host: &dyn Host, event: Event) -> Result<(), Failure> {
-        let lent = lent_host::Lent(host);
-        Cross::back(self.inner.on_event(lent.as_abi(), event.out()))
+        lend(host, |host| self.inner.on_event(host, event.out()))
     }
 }
 

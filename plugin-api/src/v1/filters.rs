@@ -1,18 +1,16 @@
 //! Interface `filters`: audio filters on their way from a plugin to the host.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use abi_stable::sabi_trait::TD_Opaque;
 use abi_stable::std_types::{RDuration, RResult, RStr, RString, RVec};
 
-use self::abi::{
-    FilterApi, FilterApi_TO, FilterBox, FilterFactoryApi, FilterFactoryApi_TO, FilterFactoryBox,
-};
+use self::abi::{FilterApi, FilterApi_TO, FilterBox, FilterFactoryApi, FilterFactoryBox};
 use super::abi::{Failure as AbiFailure, HostRef};
 use super::contain::{Contained, contained};
 use super::cross::{Cross, record, same};
-use super::lent_host;
+use super::lent::Lent;
+use super::lent_host::lend;
 use crate::{AudioFormat, Failure, Filter, FilterFactory, Host};
 
 /// What crosses the border for filters. FROZEN like [`super::abi`].
@@ -109,20 +107,12 @@ impl Filter for ForeignFilter {
     }
 }
 
-struct Lent {
-    who: String,
-    factory: Contained<Arc<dyn FilterFactory>>,
-}
-
-impl FilterFactoryApi for Lent {
+impl FilterFactoryApi for Lent<dyn FilterFactory> {
     fn name(&self) -> RResult<RString, AbiFailure> {
-        contained(&self.who, "name", || Ok(self.factory.name())).out()
+        self.call("name", |factory| Ok(factory.name()))
     }
     fn is_enabled(&self, config: RStr<'_>) -> RResult<bool, AbiFailure> {
-        contained(&self.who, "is_enabled", || {
-            self.factory.is_enabled(config.as_str())
-        })
-        .out()
+        self.call("is_enabled", |factory| factory.is_enabled(config.as_str()))
     }
     fn build(
         &self,
@@ -130,22 +120,12 @@ impl FilterFactoryApi for Lent {
         config: RStr<'_>,
         format: abi::AudioFormat,
     ) -> RResult<FilterBox, AbiFailure> {
-        contained(&self.who, "build", || {
-            let filter =
-                self.factory
-                    .build(&lent_host::Foreign(host), config.as_str(), Cross::back(format))?;
-            Ok(FilterApi_TO::from_value(
-                LentFilter(Contained::new(filter)),
-                TD_Opaque,
-            ))
+        self.call_with(host, "build", |factory, host| {
+            let filter = factory.build(host, config.as_str(), Cross::back(format))?;
+            let filter = LentFilter(Contained::new(filter));
+            Ok(FilterApi_TO::from_value(filter, TD_Opaque))
         })
-        .out()
     }
-}
-
-pub(super) fn out(who: String, factory: Arc<dyn FilterFactory>) -> FilterFactoryBox {
-    let factory = Contained::new(factory);
-    FilterFactoryApi_TO::from_value(Lent { who, factory }, TD_Opaque)
 }
 
 /// A kind of filter of a loaded plugin, as the host uses it.
@@ -173,9 +153,7 @@ impl FilterFactory for ForeignFilterFactory {
         Cross::back(self.inner.is_enabled(config.into()))
     }
     fn build(&self, host: &dyn Host, config: &str, format: AudioFormat) -> Result<Box<dyn Filter>, Failure> {
-        let lent = lent_host::Lent(host);
-        let filter = self.inner.build(lent.as_abi(), config.into(), format.out());
-        let filter = <Result<FilterBox, Failure>>::back(filter)?;
+        let filter = lend(host, |host| self.inner.build(host, config.into(), format.out()))?;
         Ok(Box::new(ForeignFilter(filter)))
     }
 }

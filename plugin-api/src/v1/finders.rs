@@ -1,15 +1,12 @@
 //! Interfaces `search` and `lyrics`: what a plugin finds beside tracks, on its way to the host.
 
-use std::sync::Arc;
-
-use abi_stable::sabi_trait::TD_Opaque;
 use abi_stable::std_types::{ROption, RResult, RStr, RString};
 
-use self::abi::{LyricsApi, LyricsApi_TO, LyricsBox, SearchApi, SearchApi_TO, SearchBox};
+use self::abi::{LyricsApi, LyricsBox, SearchApi, SearchBox};
 use super::abi::{Failure as AbiFailure, HostRef, SourcedTrack as AbiSourcedTrack};
-use super::contain::{Contained, contained};
 use super::cross::{Cross, record, same};
-use super::lent_host;
+use super::lent::Lent;
+use super::lent_host::lend;
 use crate::{Failure, Host, Lyrics, LyricsSource, Search, SearchKinds, SearchResults, SourcedTrack};
 
 /// What crosses the border for both. FROZEN like [`super::abi`].
@@ -130,14 +127,9 @@ record!(Lyrics {
 });
 same!(SearchBox, LyricsBox);
 
-struct LentSearch {
-    who: String,
-    search: Contained<Arc<dyn Search>>,
-}
-
-impl SearchApi for LentSearch {
+impl SearchApi for Lent<dyn Search> {
     fn source_name(&self) -> RResult<RString, AbiFailure> {
-        contained(&self.who, "source_name", || Ok(self.search.source_name())).out()
+        self.call("source_name", |search| Ok(search.source_name()))
     }
     fn search(
         &self,
@@ -145,44 +137,25 @@ impl SearchApi for LentSearch {
         query: RStr<'_>,
         kinds: abi::SearchKinds,
     ) -> RResult<ROption<abi::SearchResults>, AbiFailure> {
-        contained(&self.who, "search", || {
-            self.search
-                .search(&lent_host::Foreign(host), query.as_str(), Cross::back(kinds))
+        self.call_with(host, "search", |search, host| {
+            search.search(host, query.as_str(), Cross::back(kinds))
         })
-        .out()
     }
 }
 
-struct LentLyrics {
-    who: String,
-    lyrics: Contained<Arc<dyn LyricsSource>>,
-}
-
-impl LyricsApi for LentLyrics {
+impl LyricsApi for Lent<dyn LyricsSource> {
     fn source_name(&self) -> RResult<RString, AbiFailure> {
-        contained(&self.who, "source_name", || Ok(self.lyrics.source_name())).out()
+        self.call("source_name", |lyrics| Ok(lyrics.source_name()))
     }
     fn load_lyrics(
         &self,
         host: HostRef<'_>,
         track: AbiSourcedTrack,
     ) -> RResult<ROption<abi::Lyrics>, AbiFailure> {
-        contained(&self.who, "load_lyrics", || {
-            self.lyrics
-                .load_lyrics(&lent_host::Foreign(host), &Cross::back(track))
+        self.call_with(host, "load_lyrics", |lyrics, host| {
+            lyrics.load_lyrics(host, &Cross::back(track))
         })
-        .out()
     }
-}
-
-pub(super) fn search_out(who: String, search: Arc<dyn Search>) -> SearchBox {
-    let search = Contained::new(search);
-    SearchApi_TO::from_value(LentSearch { who, search }, TD_Opaque)
-}
-
-pub(super) fn lyrics_out(who: String, lyrics: Arc<dyn LyricsSource>) -> LyricsBox {
-    let lyrics = Contained::new(lyrics);
-    LyricsApi_TO::from_value(LentLyrics { who, lyrics }, TD_Opaque)
 }
 
 /// A search of a loaded plugin, as the host uses it.
@@ -212,8 +185,7 @@ impl Search for ForeignSearch {
         query: &str,
         kinds: SearchKinds,
     ) -> Result<Option<SearchResults>, Failure> {
-        let lent = lent_host::Lent(host);
-        Cross::back(self.inner.search(lent.as_abi(), query.into(), kinds.out()))
+        lend(host, |host| self.inner.search(host, query.into(), kinds.out()))
     }
 }
 
@@ -239,7 +211,6 @@ impl LyricsSource for ForeignLyrics {
         self.source_name.clone()
     }
     fn load_lyrics(&self, host: &dyn Host, track: &SourcedTrack) -> Result<Option<Lyrics>, Failure> {
-        let lent = lent_host::Lent(host);
-        Cross::back(self.inner.load_lyrics(lent.as_abi(), track.clone().out()))
+        lend(host, |host| self.inner.load_lyrics(host, track.clone().out()))
     }
 }

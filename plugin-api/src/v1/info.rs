@@ -1,15 +1,14 @@
 //! Interfaces `info` and `probe`: what a plugin adds to the tracks and media of others, on its way to the host.
 
-use std::sync::Arc;
-
-use abi_stable::sabi_trait::TD_Opaque;
 use abi_stable::std_types::{ROption, RResult, RSlice, RStr, RString, RVec};
 
-use self::abi::{ModifierApi, ModifierApi_TO, ModifierBox, ProbeApi, ProbeApi_TO, ProbeBox};
-use super::abi::{Failure as AbiFailure, Hint as AbiHint, HostRef, Playlist as AbiPlaylist};
-use super::contain::{Contained, contained};
+use self::abi::{ModifierApi, ModifierBox, ProbeApi, ProbeBox};
+use super::abi::{
+    Failure as AbiFailure, Hint as AbiHint, HostRef, Playlist as AbiPlaylist, SourcedTrack as AbiSourcedTrack,
+};
 use super::cross::{Cross, same};
-use super::lent_host;
+use super::lent::Lent;
+use super::lent_host::lend;
 use crate::{ContainerProbe, Failure, Hint, Host, InfoModifier, Playlist, SourcedTrack};
 
 /// What crosses the border for both. FROZEN like [`super::abi`].
@@ -62,22 +61,16 @@ pub mod abi {
 
 same!(ModifierBox, ProbeBox);
 
-struct LentModifier {
-    who: String,
-    modifier: Contained<Arc<dyn InfoModifier>>,
-}
-
-impl ModifierApi for LentModifier {
+impl ModifierApi for Lent<dyn InfoModifier> {
     fn modify_tracks(
         &self,
         host: HostRef<'_>,
-        tracks: RVec<super::abi::SourcedTrack>,
+        tracks: RVec<AbiSourcedTrack>,
     ) -> RResult<RVec<ROption<RString>>, AbiFailure> {
-        contained(&self.who, "modify_tracks", || {
+        self.call_with(host, "modify_tracks", |modifier, host| {
             let tracks = <Vec<SourcedTrack>>::back(tracks);
-            self.modifier.modify_tracks(&lent_host::Foreign(host), &tracks)
+            modifier.modify_tracks(host, &tracks)
         })
-        .out()
     }
     fn modify_playlist(
         &self,
@@ -85,43 +78,23 @@ impl ModifierApi for LentModifier {
         source: RStr<'_>,
         playlist: AbiPlaylist,
     ) -> RResult<ROption<RString>, AbiFailure> {
-        contained(&self.who, "modify_playlist", || {
-            let playlist = Cross::back(playlist);
-            self.modifier
-                .modify_playlist(&lent_host::Foreign(host), source.as_str(), &playlist)
+        self.call_with(host, "modify_playlist", |modifier, host| {
+            modifier.modify_playlist(host, source.as_str(), &Cross::back(playlist))
         })
-        .out()
     }
 }
 
-struct LentProbe {
-    who: String,
-    probe: Contained<Arc<dyn ContainerProbe>>,
-}
-
-impl ProbeApi for LentProbe {
+impl ProbeApi for Lent<dyn ContainerProbe> {
     fn sniff(
         &self,
         host: HostRef<'_>,
         head: RSlice<'_, u8>,
         hint: AbiHint,
     ) -> RResult<ROption<RString>, AbiFailure> {
-        contained(&self.who, "sniff", || {
-            self.probe
-                .sniff(&lent_host::Foreign(host), head.as_slice(), &Cross::back(hint))
+        self.call_with(host, "sniff", |probe, host| {
+            probe.sniff(host, head.as_slice(), &Cross::back(hint))
         })
-        .out()
     }
-}
-
-pub(super) fn modifier_out(who: String, modifier: Arc<dyn InfoModifier>) -> ModifierBox {
-    let modifier = Contained::new(modifier);
-    ModifierApi_TO::from_value(LentModifier { who, modifier }, TD_Opaque)
-}
-
-pub(super) fn probe_out(who: String, probe: Arc<dyn ContainerProbe>) -> ProbeBox {
-    let probe = Contained::new(probe);
-    ProbeApi_TO::from_value(LentProbe { who, probe }, TD_Opaque)
 }
 
 /// A modifier of a loaded plugin, as the host uses it.
@@ -133,8 +106,7 @@ impl InfoModifier for ForeignModifier {
         host: &dyn Host,
         tracks: &[SourcedTrack],
     ) -> Result<Vec<Option<String>>, Failure> {
-        let lent = lent_host::Lent(host);
-        Cross::back(self.0.modify_tracks(lent.as_abi(), tracks.to_vec().out()))
+        lend(host, |host| self.0.modify_tracks(host, tracks.to_vec().out()))
     }
     fn modify_playlist(
         &self,
@@ -142,11 +114,10 @@ impl InfoModifier for ForeignModifier {
         source: &str,
         playlist: &Playlist,
     ) -> Result<Option<String>, Failure> {
-        let lent = lent_host::Lent(host);
-        Cross::back(
-            self.0
-                .modify_playlist(lent.as_abi(), source.into(), playlist.clone().out()),
-        )
+        lend(host, |host| {
+            let playlist = playlist.clone().out();
+            self.0.modify_playlist(host, source.into(), playlist)
+        })
     }
 }
 
@@ -155,7 +126,6 @@ pub struct ForeignProbe(pub ProbeBox);
 
 impl ContainerProbe for ForeignProbe {
     fn sniff(&self, host: &dyn Host, head: &[u8], hint: &Hint) -> Result<Option<String>, Failure> {
-        let lent = lent_host::Lent(host);
-        Cross::back(self.0.sniff(lent.as_abi(), head.into(), hint.clone().out()))
+        lend(host, |host| self.0.sniff(host, head.into(), hint.clone().out()))
     }
 }

@@ -6,12 +6,14 @@
 use std::sync::OnceLock;
 
 use abi_stable::StableAbi;
+use abi_stable::sabi_trait::TD_Opaque;
 use abi_stable::std_types::{RResult, RVec};
 
 use super::abi;
 use super::contain::contained;
 use super::cross::Cross;
-use super::{events, filters, finders, info, rest, source};
+use super::lent::Lent;
+use super::{events, filters, finders, info, rest};
 use crate::{Failure, Plugin};
 
 /// The objects of an interface, or why there are none.
@@ -45,7 +47,7 @@ pub trait Interface {
 macro_rules! interfaces {
     ($(
         $(#[$doc:meta])*
-        $name:literal $marker:ident: $entry:ident of $object:ty, $symbol:literal, $part:ident by $out:path;
+        $name:literal $marker:ident: $entry:ident of $object:ty, $symbol:literal, $parts:ident;
     )*) => {
         /// What the entry symbols answer. FROZEN like [`super::abi`].
         pub mod entries {
@@ -82,7 +84,10 @@ macro_rules! interfaces {
                     entry.make
                 }
                 fn out(who: &str, plugin: &Plugin) -> Vec<Self::Object> {
-                    plugin.$part.iter().map(|part| $out(who.to_owned(), part.clone())).collect()
+                    let parts = plugin.$parts.iter().cloned();
+                    parts
+                        .map(|part| <$object>::from_value(Lent::new(who.to_owned(), part), TD_Opaque))
+                        .collect()
                 }
             }
         )*
@@ -91,23 +96,23 @@ macro_rules! interfaces {
 
 interfaces! {
     /// Sources.
-    "source" Source: SourceEntry of abi::SourceBox, "lavalink_source_v1", sources by source::out;
+    "source" Source: SourceEntry of abi::SourceBox, "lavalink_source_v1", sources;
     /// Audio filters.
-    "filters" Filters: FiltersEntry of filters::abi::FilterFactoryBox, "lavalink_filters_v1", filters by filters::out;
+    "filters" Filters: FiltersEntry of filters::abi::FilterFactoryBox, "lavalink_filters_v1", filters;
     /// REST endpoints.
-    "routes" Routes: RoutesEntry of rest::abi::RoutesBox, "lavalink_routes_v1", routes by rest::routes_out;
+    "routes" Routes: RoutesEntry of rest::abi::RoutesBox, "lavalink_routes_v1", routes;
     /// Interceptors of REST requests.
-    "interceptor" Interceptor: InterceptorEntry of rest::abi::InterceptorBox, "lavalink_interceptor_v1", interceptors by rest::interceptor_out;
+    "interceptor" Interceptor: InterceptorEntry of rest::abi::InterceptorBox, "lavalink_interceptor_v1", interceptors;
     /// Listeners to events.
-    "events" Events: EventsEntry of events::abi::ListenerBox, "lavalink_events_v1", listeners by events::out;
+    "events" Events: EventsEntry of events::abi::ListenerBox, "lavalink_events_v1", listeners;
     /// Modifiers of `pluginInfo`.
-    "info" Info: InfoEntry of info::abi::ModifierBox, "lavalink_info_v1", modifiers by info::modifier_out;
+    "info" Info: InfoEntry of info::abi::ModifierBox, "lavalink_info_v1", modifiers;
     /// Probes for containers.
-    "probe" Probe: ProbeEntry of info::abi::ProbeBox, "lavalink_probe_v1", probes by info::probe_out;
+    "probe" Probe: ProbeEntry of info::abi::ProbeBox, "lavalink_probe_v1", probes;
     /// Searches.
-    "search" Search: SearchEntry of finders::abi::SearchBox, "lavalink_search_v1", searches by finders::search_out;
+    "search" Search: SearchEntry of finders::abi::SearchBox, "lavalink_search_v1", searches;
     /// Sources of lyrics.
-    "lyrics" Lyrics: LyricsEntry of finders::abi::LyricsBox, "lavalink_lyrics_v1", lyrics by finders::lyrics_out;
+    "lyrics" Lyrics: LyricsEntry of finders::abi::LyricsBox, "lavalink_lyrics_v1", lyrics;
 }
 
 /// A plugin in its library: built when the first of its interfaces is asked for.

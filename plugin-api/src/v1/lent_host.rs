@@ -14,10 +14,10 @@ use crate::{Failure, Host, HttpRequest, HttpResponse, Level, Loaded, Media, Prob
 const WHO: &str = "The node";
 
 /// The host as a plugin sees it.
-pub(crate) struct Lent<'a>(pub(crate) &'a dyn Host);
+struct Lent<'a>(&'a dyn Host);
 
 impl Lent<'_> {
-    pub(crate) fn as_abi(&self) -> HostRef<'_> {
+    fn as_abi(&self) -> HostRef<'_> {
         HostApi_TO::from_ptr(self, TD_Opaque)
     }
 }
@@ -119,8 +119,16 @@ impl HostApi for Lent<'_> {
     }
 }
 
+/// Lends the host to a plugin for one call.
+pub(super) fn lend<T: Cross>(
+    host: &dyn Host,
+    call: impl FnOnce(HostRef<'_>) -> RResult<T::Abi, abi::Failure>,
+) -> Result<T, Failure> {
+    Cross::back(call(Lent(host).as_abi()))
+}
+
 /// The host as it arrives in the plugin.
-pub(crate) struct Foreign<'a>(pub(crate) HostRef<'a>);
+pub(super) struct Foreign<'a>(pub(super) HostRef<'a>);
 
 impl Host for Foreign<'_> {
     fn log(&self, level: Level, message: &str) {

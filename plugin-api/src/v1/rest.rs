@@ -1,15 +1,12 @@
 //! Interfaces `routes` and `interceptor`: REST on its way from a plugin to the host.
 
-use std::sync::Arc;
-
-use abi_stable::sabi_trait::TD_Opaque;
 use abi_stable::std_types::{RResult, RVec};
 
-use self::abi::{InterceptorApi, InterceptorApi_TO, InterceptorBox, RoutesApi, RoutesApi_TO, RoutesBox};
+use self::abi::{InterceptorApi, InterceptorBox, RoutesApi, RoutesBox};
 use super::abi::{Failure as AbiFailure, HostRef};
-use super::contain::{Contained, contained};
 use super::cross::{Cross, record, same};
-use super::lent_host;
+use super::lent::Lent;
+use super::lent_host::lend;
 use crate::{
     Endpoint, Failure, Host, Interceptor, RestError, RestHead, RestRequest, RestResponse, Routes, Verdict,
 };
@@ -145,14 +142,9 @@ impl Cross for Verdict {
 /// An answer of an endpoint, or the panic instead of it.
 type Handled = Result<Result<RestResponse, RestError>, Failure>;
 
-struct LentRoutes {
-    who: String,
-    routes: Contained<Arc<dyn Routes>>,
-}
-
-impl RoutesApi for LentRoutes {
+impl RoutesApi for Lent<dyn Routes> {
     fn endpoints(&self) -> RResult<RVec<abi::Endpoint>, AbiFailure> {
-        contained(&self.who, "endpoints", || Ok(self.routes.endpoints())).out()
+        self.call("endpoints", |routes| Ok(routes.endpoints()))
     }
     fn handle(
         &self,
@@ -160,45 +152,23 @@ impl RoutesApi for LentRoutes {
         endpoint: u32,
         request: abi::RestRequest,
     ) -> RResult<RResult<abi::RestResponse, abi::RestError>, AbiFailure> {
-        let handled: Handled = contained(&self.who, "handle", || {
-            Ok(self
-                .routes
-                .handle(&lent_host::Foreign(host), endpoint, Cross::back(request)))
-        });
-        handled.out()
+        self.call_with(host, "handle", |routes, host| {
+            Ok(routes.handle(host, endpoint, Cross::back(request)))
+        })
     }
 }
 
-struct LentInterceptor {
-    who: String,
-    interceptor: Contained<Arc<dyn Interceptor>>,
-}
-
-impl InterceptorApi for LentInterceptor {
+impl InterceptorApi for Lent<dyn Interceptor> {
     fn before(&self, host: HostRef<'_>, request: abi::RestHead) -> RResult<abi::Verdict, AbiFailure> {
-        contained(&self.who, "before", || {
-            self.interceptor
-                .before(&lent_host::Foreign(host), &Cross::back(request))
+        self.call_with(host, "before", |interceptor, host| {
+            interceptor.before(host, &Cross::back(request))
         })
-        .out()
     }
     fn after(&self, host: HostRef<'_>, request: abi::RestHead, status: u16) -> RResult<(), AbiFailure> {
-        contained(&self.who, "after", || {
-            self.interceptor
-                .after(&lent_host::Foreign(host), &Cross::back(request), status)
+        self.call_with(host, "after", |interceptor, host| {
+            interceptor.after(host, &Cross::back(request), status)
         })
-        .out()
     }
-}
-
-pub(super) fn routes_out(who: String, routes: Arc<dyn Routes>) -> RoutesBox {
-    let routes = Contained::new(routes);
-    RoutesApi_TO::from_value(LentRoutes { who, routes }, TD_Opaque)
-}
-
-pub(super) fn interceptor_out(who: String, interceptor: Arc<dyn Interceptor>) -> InterceptorBox {
-    let interceptor = Contained::new(interceptor);
-    InterceptorApi_TO::from_value(LentInterceptor { who, interceptor }, TD_Opaque)
 }
 
 /// Endpoints of a loaded plugin, as the host uses them.
@@ -231,8 +201,7 @@ impl Routes for ForeignRoutes {
         self.try_handle(host, endpoint, request)?
     }
     fn try_handle(&self, host: &dyn Host, endpoint: u32, request: RestRequest) -> Handled {
-        let lent = lent_host::Lent(host);
-        Cross::back(self.inner.handle(lent.as_abi(), endpoint, request.out()))
+        lend(host, |host| self.inner.handle(host, endpoint, request.out()))
     }
 }
 
@@ -241,11 +210,9 @@ pub struct ForeignInterceptor(pub InterceptorBox);
 
 impl Interceptor for ForeignInterceptor {
     fn before(&self, host: &dyn Host, request: &RestHead) -> Result<Verdict, Failure> {
-        let lent = lent_host::Lent(host);
-        Cross::back(self.0.before(lent.as_abi(), request.clone().out()))
+        lend(host, |host| self.0.before(host, request.clone().out()))
     }
     fn after(&self, host: &dyn Host, request: &RestHead, status: u16) -> Result<(), Failure> {
-        let lent = lent_host::Lent(host);
-        Cross::back(self.0.after(lent.as_abi(), request.clone().out(), status))
+        lend(host, |host| self.0.after(host, request.clone().out(), status))
     }
 }

@@ -1,39 +1,28 @@
 //! Sources on their way from a plugin to the host.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use abi_stable::sabi_trait::TD_Opaque;
 use abi_stable::std_types::{RDuration, RResult, RSlice, RStr};
 
-use super::abi::{self, HostRef, SourceApi, SourceApi_TO, SourceBox};
-use super::contain::{Contained, contained};
+use super::abi::{self, HostRef, SourceApi, SourceBox};
 use super::cross::Cross;
-use super::lent_host;
+use super::lent::Lent;
+use super::lent_host::lend;
 use crate::{Details, Failure, Host, Loaded, Media, Source, SourceDescriptor, Track};
 
-/// A source of this plugin, as the host sees it.
-struct Lent {
-    /// `The plugin <name>`, for the failure a panic becomes.
-    who: String,
-    source: Contained<Arc<dyn Source>>,
-}
-
-impl SourceApi for Lent {
+impl SourceApi for Lent<dyn Source> {
     fn describe(&self) -> RResult<abi::SourceDescriptor, abi::Failure> {
-        contained(&self.who, "describe", || Ok(self.source.describe())).out()
+        self.call("describe", |source| Ok(source.describe()))
     }
     fn load(&self, host: HostRef<'_>, identifier: RStr<'_>) -> RResult<abi::Loaded, abi::Failure> {
-        contained(&self.who, "load", || {
-            self.source.load(&lent_host::Foreign(host), identifier.as_str())
+        self.call_with(host, "load", |source, host| {
+            source.load(host, identifier.as_str())
         })
-        .out()
     }
     fn decode_details(&self, version: u8, details: RSlice<'_, u8>) -> RResult<abi::Details, abi::Failure> {
-        contained(&self.who, "decode_details", || {
-            self.source.decode_details(version, details.as_slice())
+        self.call("decode_details", |source| {
+            source.decode_details(version, details.as_slice())
         })
-        .out()
     }
     fn open(
         &self,
@@ -41,19 +30,10 @@ impl SourceApi for Lent {
         track: abi::Track,
         position: RDuration,
     ) -> RResult<abi::Media, abi::Failure> {
-        contained(&self.who, "open", || {
-            let host = lent_host::Foreign(host);
-            self.source
-                .open(&host, &Cross::back(track), Cross::back(position))
+        self.call_with(host, "open", |source, host| {
+            source.open(host, &Cross::back(track), Cross::back(position))
         })
-        .out()
     }
-}
-
-/// The border form of a plugin's source.
-pub(super) fn out(who: String, source: Arc<dyn Source>) -> SourceBox {
-    let source = Contained::new(source);
-    SourceApi_TO::from_value(Lent { who, source }, TD_Opaque)
 }
 
 /// A source of a loaded plugin, as the host uses it.
@@ -81,23 +61,24 @@ impl Source for ForeignSource {
         self.descriptor.clone()
     }
     fn load(&self, host: &dyn Host, identifier: &str) -> Result<Loaded, Failure> {
-        Cross::back(self.inner.load(lent_host::Lent(host).as_abi(), identifier.into()))
+        lend(host, |host| self.inner.load(host, identifier.into()))
     }
     fn decode_details(&self, version: u8, details: &[u8]) -> Result<Details, Failure> {
         Cross::back(self.inner.decode_details(version, details.into()))
     }
     fn open(&self, host: &dyn Host, track: &Track, position: Duration) -> Result<Media, Failure> {
-        Cross::back(self.inner.open(
-            lent_host::Lent(host).as_abi(),
-            track.clone().out(),
-            position.out(),
-        ))
+        lend(host, |host| {
+            self.inner.open(host, track.clone().out(), position.out())
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
+
+    use abi_stable::sabi_trait::TD_Opaque;
 
     use super::*;
     use crate::Plugin;
@@ -222,7 +203,8 @@ mod tests {
     }
 
     fn source() -> ForeignSource {
-        ForeignSource::new(out("The plugin test".to_owned(), Arc::new(Obedient))).unwrap()
+        let lent = Lent::<dyn Source>::new("The plugin test".to_owned(), Arc::new(Obedient));
+        ForeignSource::new(SourceBox::from_value(lent, TD_Opaque)).unwrap()
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use lavalink_plugin_api::probe_info::ProbeInfo;
 use lavalink_plugin_api::{
-    Details, Failure, Hint, Host, HttpRequest, Loaded, Media, Source, SourceDescriptor, Track, export_source,
+    Details, Failure, Hint, Host, HttpRequest, Loaded, Media, Plugin, Source, SourceDescriptor, Track, export,
 };
 
 /// The source of this plugin.
@@ -72,4 +72,8 @@ impl Source for HttpSource {
     }
 }
 
-export_source!(HttpSource, HttpSource::default, name = "http");
+export!(
+    || Plugin::new().source(HttpSource),
+    name = "http",
+    offers = [source]
+);

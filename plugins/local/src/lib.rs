@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use lavalink_plugin_api::probe_info::ProbeInfo;
 use lavalink_plugin_api::{
-    Details, Failure, Hint, Host, Loaded, Media, Probe, Source, SourceDescriptor, Track, TrackInfo,
-    export_source,
+    Details, Failure, Hint, Host, Loaded, Media, Plugin, Probe, Source, SourceDescriptor, Track, TrackInfo,
+    export,
 };
 
 use crate::stream::FileStream;
@@ -94,4 +94,8 @@ impl Source for LocalSource {
     }
 }
 
-export_source!(LocalSource, LocalSource::default, name = "local");
+export!(
+    || Plugin::new().source(LocalSource),
+    name = "local",
+    offers = [source]
+);

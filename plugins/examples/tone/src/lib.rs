@@ -10,8 +10,8 @@ mod wave;
 use std::time::Duration;
 
 use lavalink_plugin_api::{
-    Details, Failure, Hint, Host, Level, Loaded, Media, Playlist, Source, SourceDescriptor, Track, TrackInfo,
-    export_source,
+    Details, Failure, Hint, Host, Level, Loaded, Media, Playlist, Plugin, Source, SourceDescriptor, Track,
+    TrackInfo, export,
 };
 
 use crate::wave::Wave;
@@ -100,4 +100,4 @@ impl Source for Tones {
     }
 }
 
-export_source!(Tones, || Tones, name = "tone");
+export!(|| Plugin::new().source(Tones), name = "tone", offers = [source]);

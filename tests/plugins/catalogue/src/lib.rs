@@ -8,8 +8,8 @@ use std::io::{Read, Seek, SeekFrom};
 use std::time::Duration;
 
 use lavalink_plugin_api::{
-    ByteStream, Details, Failure, Hint, Host, HttpRequest, Loaded, Media, Playlist, Source, SourceDescriptor,
-    Track, TrackInfo, export_source,
+    ByteStream, Details, Failure, Hint, Host, HttpRequest, Loaded, Media, Playlist, Plugin, Source,
+    SourceDescriptor, Track, TrackInfo, export,
 };
 
 /// Where pages of tracks are.
@@ -151,4 +151,8 @@ impl Source for Catalogue {
     }
 }
 
-export_source!(Catalogue, || Catalogue, name = "youtube");
+export!(
+    || Plugin::new().source(Catalogue),
+    name = "youtube",
+    offers = [source]
+);

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use lavalink_plugin_api::{
-    ByteStream, Details, Failure, Hint, Host, HttpRequest, Level, Loaded, Media, Source, SourceDescriptor,
-    Track, TrackInfo, export_source,
+    ByteStream, Details, Failure, Hint, Host, HttpRequest, Level, Loaded, Media, Plugin, Source,
+    SourceDescriptor, Track, TrackInfo, export,
 };
 
 /// Lines of a flood.
@@ -149,4 +149,9 @@ impl Source for Evil {
     }
 }
 
-export_source!(Evil, || Evil, name = "evil", hosts = ["evil.example"]);
+export!(
+    || Plugin::new().source(Evil),
+    name = "evil",
+    offers = [source],
+    hosts = ["evil.example"]
+);

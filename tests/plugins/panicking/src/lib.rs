@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lavalink_plugin_api::{
-    Details, Failure, Host, Loaded, Media, Source, SourceDescriptor, Track, export_source,
+    Details, Failure, Host, Loaded, Media, Plugin, Source, SourceDescriptor, Track, export,
 };
 
 struct Panicking;
@@ -30,4 +30,8 @@ impl Source for Panicking {
     }
 }
 
-export_source!(Panicking, || Panicking, name = "panicking");
+export!(
+    || Plugin::new().source(Panicking),
+    name = "panicking",
+    offers = [source]
+);

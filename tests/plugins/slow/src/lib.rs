@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lavalink_plugin_api::{
-    ByteStream, Details, Failure, Hint, Host, Loaded, Media, Source, SourceDescriptor, Track, export_source,
+    ByteStream, Details, Failure, Hint, Host, Loaded, Media, Plugin, Source, SourceDescriptor, Track, export,
 };
 
 struct Slow;
@@ -63,4 +63,4 @@ impl Source for Slow {
     }
 }
 
-export_source!(Slow, || Slow, name = "slow");
+export!(|| Plugin::new().source(Slow), name = "slow", offers = [source]);
