@@ -55,7 +55,10 @@ fn main() -> ExitCode {
         Invocation::Help => print(cli::HELP),
         Invocation::JsonSchema => print(&format!("{:#}\n", config::schema())),
         Invocation::CheckConfig { arguments, is_strict } => {
-            let report = Report::of(&Sources::of_process(arguments), start::check);
+            let report = Report::of(&Sources::of_process(arguments), |config| {
+                start::check(config)?;
+                Ok(cli::plugin::unfit_settings(config))
+            });
             match print(&report.to_string()) {
                 Ok(()) if report.is_bad(is_strict) => return ExitCode::FAILURE,
                 outcome => outcome,

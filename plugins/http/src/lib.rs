@@ -75,5 +75,6 @@ impl Source for HttpSource {
 export!(
     || Plugin::new().source(HttpSource),
     name = "http",
-    offers = [source]
+    offers = [source],
+    settings = include_str!("../settings.schema.json")
 );

@@ -97,5 +97,6 @@ impl Source for LocalSource {
 export!(
     || Plugin::new().source(LocalSource),
     name = "local",
-    offers = [source]
+    offers = [source],
+    settings = include_str!("../settings.schema.json")
 );

@@ -1,8 +1,10 @@
 //! What a plugin may do is what its manifest asks for and the operator gives, and nothing else happens.
 
+use std::process::Command;
+
 use fake_discord::Config;
 use fake_services::{FakeServices, Resource};
-use lavalink_blackbox::node::built_plugin;
+use lavalink_blackbox::node::{binary, built_plugin};
 use lavalink_blackbox::stage::Stage;
 use lavalink_blackbox::{Node, NodeOptions};
 use lavalink_test_guests::{PARROT, component};
@@ -141,6 +143,48 @@ async fn the_export_macro_puts_the_schema_of_settings_into_the_manifest() {
         told.contains("plugins.extensions.depth") && !told.contains("deep,"),
         "{told}"
     );
+}
+
+#[tokio::test]
+async fn the_bundled_plugins_know_their_settings() {
+    let start = |plugins: &str| {
+        Node::start(NodeOptions {
+            extra_yaml: format!("plugins: {plugins}\n"),
+            ..NodeOptions::default()
+        })
+    };
+    let node = start("{http: {useRoutePlanner: true}, local: {roots: [.]}}").await;
+    for name in ["http", "local"] {
+        assert_eq!(plugin(&node, name).await["state"], "loaded");
+    }
+    drop(node);
+    let node = start("{http: {useRoutePlaner: true}, local: {roots: ./music}}").await;
+    let reasons = [
+        ("http", "plugins.http has useRoutePlaner, which it does not know"),
+        ("local", "plugins.local.roots"),
+    ];
+    for (name, reason) in reasons {
+        let told = plugin(&node, name).await["reason"].to_string();
+        assert!(told.contains(reason), "{told}");
+    }
+    // The same without a start.
+    for (command, line) in [
+        (&["check-config"][..], "warning: plugin"),
+        (&["plugin", "verify"], "BAD"),
+    ] {
+        let output = Command::new(binary())
+            .args(command)
+            .current_dir(node.directory())
+            .output()
+            .expect("the binary can be run");
+        let shown = String::from_utf8_lossy(&output.stdout);
+        for (name, reason) in reasons {
+            let told = shown
+                .lines()
+                .any(|told| told.contains(line) && told.contains(name) && told.contains(reason));
+            assert!(told, "{name} in\n{shown}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,8 @@ mod manage;
 
 use std::path::PathBuf;
 
+pub use self::manage::unfit_settings;
+
 use lavalink_authoring::{AuthoringError, BuildOptions, Kind, NewOptions};
 
 /// Text of `plugin --help`.

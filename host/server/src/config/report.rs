@@ -16,8 +16,9 @@ pub struct Report {
 }
 
 impl Report {
-    /// Checks the sources a start would read; nothing is started. `further` may look for more reasons not to start.
-    pub fn of(sources: &Sources, further: impl FnOnce(&Config) -> Result<(), String>) -> Self {
+    /// Checks the sources a start would read; nothing is started. `further` may look for more reasons not to start, or else
+    /// for what will be missing.
+    pub fn of(sources: &Sources, further: impl FnOnce(&Config) -> Result<Vec<String>, String>) -> Self {
         let merged = match sources.merge() {
             Ok(merged) => merged,
             Err(error) => {
@@ -37,11 +38,19 @@ impl Report {
         for finding in config.findings.sorted() {
             report.finding(finding);
         }
-        if report.errors == 0
-            && let Err(reason) = further(&config)
-        {
-            report.errors += 1;
-            report.line(&format!("error: {reason}"));
+        if report.errors == 0 {
+            match further(&config) {
+                Ok(missing) => {
+                    report.warnings += missing.len();
+                    for what in missing {
+                        report.line(&format!("warning: {what}"));
+                    }
+                }
+                Err(reason) => {
+                    report.errors += 1;
+                    report.line(&format!("error: {reason}"));
+                }
+            }
         }
         report.sources(&merged, &config);
         report.line("");

@@ -72,22 +72,26 @@ impl OperatorsAdmission {
             "it is native, so it runs with all rights of the node, and did not come with the node{pin} `lavalink.native-plugins: all`"
         ))
     }
+}
 
-    fn check_settings(&self, manifest: &Manifest) -> Result<(), String> {
-        let Some(schema) = &manifest.config_schema else {
-            return Ok(());
-        };
-        let settings = self.config.plugin_settings(&manifest.name);
-        let settings: Value = serde_json::from_str(&settings).unwrap_or_default();
-        settings_schema::check(&manifest.name, schema.clone(), settings)
-    }
+/// Holds a plugin's settings against the JSON Schema in its manifest.
+///
+/// # Errors
+/// What is wrong with which setting; no value of one is told.
+pub fn check_settings(config: &Config, manifest: &Manifest) -> Result<(), String> {
+    let Some(schema) = &manifest.config_schema else {
+        return Ok(());
+    };
+    let settings = config.plugin_settings(&manifest.name);
+    let settings: Value = serde_json::from_str(&settings).unwrap_or_default();
+    settings_schema::check(&manifest.name, schema.clone(), settings)
 }
 
 impl Admission for OperatorsAdmission {
     fn admit(&self, applicant: &Applicant<'_>) -> Result<Grants, String> {
         self.check_hash(applicant)?;
         self.check_native(applicant)?;
-        self.check_settings(applicant.manifest)?;
+        check_settings(&self.config, applicant.manifest)?;
         let policy = self.config.plugin_policy(&applicant.manifest.name);
         Ok(granted(applicant.manifest, applicant.form, policy))
     }

@@ -27,7 +27,7 @@ use parking_lot::Mutex;
 use rand::Rng;
 use tokio::runtime::Handle;
 
-pub use self::admission::OperatorsAdmission;
+pub use self::admission::{OperatorsAdmission, check_settings};
 pub use self::granted::hosts_of;
 pub use self::log::PluginLogs;
 pub use self::reach::Reach;

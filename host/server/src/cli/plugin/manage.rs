@@ -12,6 +12,7 @@ use lavalink_plugin_api::Failure;
 use lavalink_plugins::LoadError;
 use lavalink_supply::SupplyError;
 
+pub use self::looking::unfit_settings;
 use super::Outcome;
 use crate::config::{Config, ConfigError, Sources};
 
@@ -24,8 +25,9 @@ pub const HELP: &str =
        lavalink-rust plugin update [NAME ...]
            fetch what is declared again, take what there is now, tell of newer versions, and clear
            the cache of what nobody declares any more
-       lavalink-rust plugin verify    hold all files against their hashes and read their
-           manifests. Exit code 1 when one is missing or wrong
+       lavalink-rust plugin verify    hold all files against their hashes, read their
+           manifests, and hold their settings against those. Exit code 1 when one is missing
+           or wrong
        lavalink-rust plugin reload NAME
            have the running node load the plugin again
            These five take configuration as well (--<key>=<value>), as a start does

@@ -7,6 +7,7 @@ use lavalink_supply::{Declared, Supply};
 
 use super::Outcome;
 use crate::config::Config;
+use crate::plugin_host::check_settings;
 use crate::provision;
 use crate::start;
 
@@ -46,7 +47,8 @@ pub fn verify(config: &Config) -> Outcome {
     let mut bad = 0;
     let mut text = String::new();
     for Found { origin, file } in all(config) {
-        match file {
+        let fit = file.and_then(|file| check_settings(config, &file.manifest).map(|()| file));
+        match fit {
             Ok(file) => text.push_str(&format!(
                 "ok   {} {}  {origin}  {}\n",
                 file.manifest.name, file.manifest.version, file.sha256
@@ -62,6 +64,19 @@ pub fn verify(config: &Config) -> Outcome {
         text,
         is_bad: bad > 0,
     }
+}
+
+/// Plugins whose settings keep them from being loaded, and why, a line each.
+pub fn unfit_settings(config: &Config) -> Vec<String> {
+    let unfit = all(config).into_iter().filter_map(|Found { origin, file }| {
+        let manifest = file.ok()?.manifest;
+        let reason = check_settings(config, &manifest).err()?;
+        Some(format!(
+            "plugin {} ({origin}) will not be loaded: {reason}",
+            manifest.name
+        ))
+    });
+    unfit.collect()
 }
 
 /// The plugins of the directories, and those that are declared.
