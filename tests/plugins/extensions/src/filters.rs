@@ -68,6 +68,47 @@ impl Filter for GainAtWork {
     }
 }
 
+/// A quarter as loud until a jump, half as loud after one to a whole minute, silent after any other.
+pub struct Landing;
+
+impl FilterFactory for Landing {
+    fn name(&self) -> String {
+        "landing".to_owned()
+    }
+
+    fn is_enabled(&self, _: &str) -> Result<bool, Failure> {
+        Ok(true)
+    }
+
+    fn build(&self, _: &dyn Host, _: &str, _: AudioFormat) -> Result<Box<dyn Filter>, Failure> {
+        Ok(Box::new(LandingAtWork(0.25)))
+    }
+}
+
+struct LandingAtWork(f32);
+
+impl Filter for LandingAtWork {
+    fn process(&mut self, samples: &mut Vec<f32>) -> Result<(), Failure> {
+        for sample in samples {
+            *sample *= self.0;
+        }
+        Ok(())
+    }
+
+    fn seeked(&mut self, position: Duration) -> Result<(), Failure> {
+        self.0 = if position == Duration::from_secs(60) {
+            0.5
+        } else {
+            0.0
+        };
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<Vec<f32>, Failure> {
+        Ok(Vec::new())
+    }
+}
+
 /// One that does what its name says.
 pub struct Broken(pub &'static str);
 

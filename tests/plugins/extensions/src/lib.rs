@@ -5,7 +5,7 @@ mod finders;
 mod rest;
 mod source;
 
-use lavalink_plugin_api::{Event, EventListener, Failure, Host, Interest, Plugin, export};
+use lavalink_plugin_api::{Event, EventListener, Failure, Host, Interest, Level, Plugin, export};
 use parking_lot::Mutex;
 
 /// What happened, in order.
@@ -27,8 +27,9 @@ impl EventListener for Listener {
         }
     }
 
-    fn on_event(&self, _: &dyn Host, event: Event) -> Result<(), Failure> {
-        note(match event {
+    fn on_event(&self, host: &dyn Host, event: Event) -> Result<(), Failure> {
+        let is_message = matches!(event, Event::MessageOut { .. });
+        let line = match event {
             Event::SessionOpen { session, resumed } => {
                 format!(
                     "open {} {} {resumed}",
@@ -61,7 +62,11 @@ impl EventListener for Listener {
                 marker,
                 state,
             } => format!("marker {} {marker} {state:?}", player.guild_id),
-        });
+        };
+        if !is_message {
+            host.log(Level::Info, &line);
+        }
+        note(line);
         Ok(())
     }
 }
@@ -70,6 +75,7 @@ fn everything() -> Plugin {
     Plugin::new()
         .source(source::Mirror)
         .filter(filters::Gain)
+        .filter(filters::Landing)
         .filter(filters::Broken("nan"))
         .filter(filters::Broken("panic"))
         .filter(filters::Broken("hang"))
