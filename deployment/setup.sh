@@ -68,6 +68,19 @@ if [ "${1:-}" = --tests ]; then
     fi
 fi
 
+# The compiler of the guests in C, see tests/blackbox/tests/authors_c.rs.
+if [ "${1:-}" = --tests ]; then
+    zig="${CARGO_TARGET_DIR:-target}/zig"
+    pins=tests/guests/zig.txt
+    if ! cmp -s "$pins" "$zig/installed.txt"; then
+        echo "setup: installing zig into $zig"
+        mkdir -p "$(dirname "$zig")"
+        python3 -m venv --clear "$zig"
+        "$zig/bin/pip" install --quiet --disable-pip-version-check --no-deps --requirement "$pins"
+        cp "$pins" "$zig/installed.txt"
+    fi
+fi
+
 # The client libraries of tests/clients, in the pinned versions. Repeated only when the pins change.
 install_client_libraries() {
     local from="$setup_root/tests/clients" to="${CARGO_TARGET_DIR:-$setup_root/target}/clients"

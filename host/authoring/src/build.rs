@@ -1,11 +1,14 @@
-//! Builds the plugin in a folder: cargo compiles, and for a component what it made is wrapped.
+//! Builds the plugin in a folder: cargo compiles a crate, zig what is written in C, and for a component what they made is
+//! wrapped.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde::Deserialize;
 
 use crate::AuthoringError;
+use crate::c;
 use crate::component::component_of;
 use crate::package::{Kind, Package};
 use crate::toolchain::Toolchain;
@@ -23,11 +26,11 @@ const COMPONENT_PROFILE: [&str; 5] = [
 /// What to build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuildOptions {
-    /// The folder of the crate.
+    /// The folder of the plugin.
     pub folder: PathBuf,
     /// What to build it as; otherwise what its Cargo.toml says, or else a component.
     pub kind: Option<Kind>,
-    /// Where cargo builds; its own choice otherwise.
+    /// Where it is built; cargo's own choice otherwise, or `target` in the folder.
     pub target: Option<PathBuf>,
     /// Whether a library is built without optimisation. Components always are optimised.
     pub is_debug: bool,
@@ -47,6 +50,9 @@ pub struct Built {
 /// # Errors
 /// When it does not compile, there is no compiler for it, or it is no plugin.
 pub fn build(options: &BuildOptions) -> Result<Built, AuthoringError> {
+    if c::is_in(&options.folder) {
+        return build_c(options);
+    }
     let package = Package::in_folder(&options.folder)?;
     let kind = options.kind.or(package.kind).unwrap_or(Kind::Wasm);
     let mut cargo = match kind {
@@ -74,20 +80,40 @@ pub fn build(options: &BuildOptions) -> Result<Built, AuthoringError> {
         Kind::Wasm => "wasm".as_ref(),
         Kind::Native => artefact.extension().unwrap_or_default(),
     };
-    let folder = options
-        .target
-        .as_ref()
-        .unwrap_or(&package.target)
-        .join("lavalink");
-    std::fs::create_dir_all(&folder).map_err(AuthoringError::file("make", &folder))?;
-    let path = folder.join(&package.name).with_extension(ending);
     let bytes = std::fs::read(&artefact).map_err(AuthoringError::file("read", &artefact))?;
     let bytes = match kind {
         Kind::Wasm => component_of(&bytes)?,
         Kind::Native => bytes,
     };
-    replace(&path, &bytes)?;
+    let target = options.target.as_ref().unwrap_or(&package.target);
+    let path = place(target, &package.name, ending, &bytes)?;
     Ok(Built { path, kind })
+}
+
+fn build_c(options: &BuildOptions) -> Result<Built, AuthoringError> {
+    if options.kind == Some(Kind::Native) {
+        return Err(AuthoringError::NotAPlugin {
+            folder: options.folder.display().to_string(),
+            reason: "it is written in C, which becomes components only; leave --kind out",
+        });
+    }
+    let own = options.folder.join("target");
+    let target = options.target.as_ref().unwrap_or(&own);
+    let (name, bytes) = c::build(&options.folder, target)?;
+    let path = place(target, &name, "wasm".as_ref(), &bytes)?;
+    Ok(Built {
+        path,
+        kind: Kind::Wasm,
+    })
+}
+
+/// Puts a plugin where its author finds it, below the folder of what is built.
+fn place(target: &Path, name: &str, ending: &OsStr, bytes: &[u8]) -> Result<PathBuf, AuthoringError> {
+    let folder = target.join("lavalink");
+    std::fs::create_dir_all(&folder).map_err(AuthoringError::file("make", &folder))?;
+    let path = folder.join(name).with_extension(ending);
+    replace(&path, bytes)?;
+    Ok(path)
 }
 
 /// Runs cargo and returns the one file it was for.

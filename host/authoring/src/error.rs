@@ -12,6 +12,30 @@ pub enum AuthoringError {
          `apt-get install --no-install-recommends rustc-web cargo-web rust-web-src lld-19`"
     )]
     NoToolchain,
+    /// No compiler for C makes WebAssembly here.
+    #[error(
+        "no compiler of C for WebAssembly was found: neither `zig` nor `python3 -m ziglang` can be run. `pip install ziglang` \
+         brings it, and so does https://ziglang.org/download"
+    )]
+    NoZig,
+    /// The compiler of C ended with an error, which it has printed.
+    #[error("the compiler failed ({status})")]
+    Compiler {
+        /// How it ended.
+        status: String,
+    },
+    /// The bindings cannot be made.
+    #[error("the bindings for C cannot be made: {0}")]
+    Bindings(String),
+    /// The description of a plugin that is no crate cannot be read.
+    #[error("plugin.json cannot be read: {0}")]
+    Description(serde_json::Error),
+    /// An interface there is not.
+    #[error(
+        "{0:?} is nothing a plugin can offer; `offers` names some of source, filters, routes, interceptor, events, info, probe, \
+         search, lyrics"
+    )]
+    Offer(String),
     /// A program could not be started.
     #[error("cannot run {program}: {error}")]
     Program {
@@ -39,12 +63,21 @@ pub enum AuthoringError {
         /// What is missing, and what to do.
         reason: &'static str,
     },
+    /// The core module wants functions of an operating system.
+    #[error(
+        "the plugin uses something that needs an operating system ({0}), which the node does not lend: no files, \
+         environment, clocks, or standard output; the functions of the interface `host` are what there is"
+    )]
+    System(String),
     /// The core module cannot become a component.
     #[error("the compiled module cannot become a component: {0}")]
     Component(String),
     /// A kind of plugin there is not.
     #[error("{0:?} is no kind of plugin; there are native and wasm")]
     Kind(String),
+    /// A language without a template.
+    #[error("there is no template in {0:?}; there are c and rust")]
+    Language(String),
     /// A name that cannot be one.
     #[error(
         "{0:?} cannot be the name of a plugin: a lower-case letter, then letters, digits, `-`, 40 at most"

@@ -1,6 +1,7 @@
-//! What plugin authors get from the node's command line: a crate to begin with, and its way to a file the node loads.
+//! What plugin authors get from the node's command line: a plugin to begin with, and its way to a file the node loads.
 
 mod build;
+mod c;
 mod component;
 mod error;
 mod package;
@@ -11,5 +12,5 @@ pub use build::{BuildOptions, Built, build};
 pub use component::component_of;
 pub use error::AuthoringError;
 pub use package::Kind;
-pub use template::{NewOptions, create};
+pub use template::{Language, NewOptions, create};
 pub use toolchain::Toolchain;

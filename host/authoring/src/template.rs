@@ -1,4 +1,4 @@
-//! The crate an author begins with: the example `tone` under another name. It compiles and plays as it is.
+//! What an author begins with: the example `tone`, in C `arpeggio`, under another name. It compiles and plays as it is.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use crate::AuthoringError;
 use crate::package::Kind;
 
 /// The example's files, which the workspace builds and tests.
-const SOURCES: [(&str, &str); 3] = [
+const RUST: [(&str, &str); 3] = [
     (
         "src/lib.rs",
         include_str!("../../../plugins/examples/tone/src/lib.rs"),
@@ -21,15 +21,39 @@ const SOURCES: [(&str, &str); 3] = [
     ),
 ];
 
+/// The example in C, which the tests build and play.
+const C: [(&str, &str); 2] = [
+    (
+        "plugin.json",
+        include_str!("../../../plugins/examples/arpeggio/plugin.json"),
+    ),
+    (
+        "src/arpeggio.c",
+        include_str!("../../../plugins/examples/arpeggio/src/arpeggio.c"),
+    ),
+];
+
+/// The language of a new plugin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Language {
+    /// A crate.
+    Rust {
+        /// What `plugin build` builds it as.
+        kind: Kind,
+        /// The folder of the crate `lavalink-plugin-api`, which is not published yet.
+        api: PathBuf,
+    },
+    /// A component in C.
+    C,
+}
+
 /// What to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewOptions {
     /// Name of the plugin, its crate, its source and its folder.
     pub name: String,
-    /// What `plugin build` builds it as.
-    pub kind: Kind,
-    /// The folder of the crate `lavalink-plugin-api`, which is not published yet.
-    pub api: PathBuf,
+    /// What it is written in.
+    pub language: Language,
     /// Where the new folder goes.
     pub parent: PathBuf,
 }
@@ -41,27 +65,36 @@ pub struct NewOptions {
 pub fn create(options: &NewOptions) -> Result<PathBuf, AuthoringError> {
     let NewOptions {
         name,
-        kind,
-        api,
+        language,
         parent,
     } = options;
     if !is_name(name) {
         return Err(AuthoringError::Name(name.clone()));
     }
-    let is_api = api.join("wit/lavalink-plugin.wit").is_file() && api.join("Cargo.toml").is_file();
-    let api = api.canonicalize().ok().filter(|_| is_api);
-    let api = api.ok_or_else(|| AuthoringError::Api(options.api.clone()))?;
+    let (files, cargo) = match language {
+        Language::Rust { kind, api } => (&RUST[..], Some(manifest(name, *kind, &checked(api)?))),
+        Language::C => (&C[..], None),
+    };
     let folder = parent.join(name);
     if folder.exists() {
         return Err(AuthoringError::Exists(folder));
     }
     std::fs::create_dir_all(folder.join("src")).map_err(AuthoringError::file("make", &folder))?;
-    write(&folder.join("Cargo.toml"), &manifest(name, *kind, &api))?;
+    if let Some(cargo) = cargo {
+        write(&folder.join("Cargo.toml"), &cargo)?;
+    }
     write(&folder.join(".gitignore"), "/target\n")?;
-    for (file, text) in SOURCES {
-        write(&folder.join(file), &named(text, name))?;
+    for (file, text) in files {
+        write(&folder.join(named(file, name)), &named(text, name))?;
     }
     Ok(folder)
+}
+
+/// The folder of the crate plugins depend on, from the root.
+fn checked(api: &Path) -> Result<PathBuf, AuthoringError> {
+    let is_api = api.join("wit/lavalink-plugin.wit").is_file() && api.join("Cargo.toml").is_file();
+    let whole = api.canonicalize().ok().filter(|_| is_api);
+    whole.ok_or_else(|| AuthoringError::Api(api.to_owned()))
 }
 
 fn write(path: &Path, text: &str) -> Result<(), AuthoringError> {
@@ -69,7 +102,7 @@ fn write(path: &Path, text: &str) -> Result<(), AuthoringError> {
 }
 
 /// Whether a crate and a source may be called so.
-fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let begins_well = name.starts_with(|c: char| c.is_ascii_lowercase());
     begins_well && !name.ends_with('-') && name.len() <= 40 && name.chars().all(plain)
@@ -79,6 +112,7 @@ fn is_name(name: &str) -> bool {
 fn named(text: &str, name: &str) -> String {
     text.replace("tone:", &format!("{name}:"))
         .replace("\"tone\"", &format!("\"{name}\""))
+        .replace("arpeggio", name)
 }
 
 fn manifest(name: &str, kind: Kind, api: &Path) -> String {
@@ -132,8 +166,10 @@ mod tests {
     fn options(name: &str, parent: &Path) -> NewOptions {
         NewOptions {
             name: name.to_owned(),
-            kind: Kind::Native,
-            api: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugin-api"),
+            language: Language::Rust {
+                kind: Kind::Native,
+                api: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugin-api"),
+            },
             parent: parent.to_owned(),
         }
     }
@@ -162,6 +198,21 @@ mod tests {
     }
 
     #[test]
+    fn the_example_in_c_does_too() {
+        let parent = tempfile::tempdir().unwrap();
+        let options = NewOptions {
+            language: Language::C,
+            ..options("carols", parent.path())
+        };
+        let folder = create(&options).unwrap();
+        for file in ["plugin.json", "src/carols.c"] {
+            let text = std::fs::read_to_string(folder.join(file)).unwrap();
+            assert!(text.contains("carols") && !text.contains("arpeggio"), "{text}");
+        }
+        assert!(crate::c::is_in(&folder));
+    }
+
+    #[test]
     fn refuses_what_is_no_name_and_what_is_no_api() {
         let parent = tempfile::tempdir().unwrap();
         for name in ["", "A", "1a", "a_b", "a/b", "..", "a-", "-a", &"a".repeat(41)] {
@@ -174,7 +225,10 @@ mod tests {
             );
         }
         let elsewhere = NewOptions {
-            api: parent.path().to_owned(),
+            language: Language::Rust {
+                kind: Kind::Wasm,
+                api: parent.path().to_owned(),
+            },
             ..options("a", parent.path())
         };
         assert!(matches!(create(&elsewhere), Err(AuthoringError::Api(_))));

@@ -114,7 +114,7 @@ fn linker(folder: &Path) -> Option<PathBuf> {
 }
 
 /// The first line a program prints when it ends well.
-fn answer(command: &mut Command) -> Option<String> {
+pub(crate) fn answer(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     let line = text.lines().next()?.trim().to_owned();

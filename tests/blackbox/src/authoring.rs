@@ -1,7 +1,7 @@
 //! The node's command line as a plugin author uses it.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use crate::node::build_directory;
 
@@ -20,19 +20,36 @@ pub fn guest_target() -> PathBuf {
         .join("guests")
 }
 
-/// Runs `lavalink-rust plugin …` in a folder and returns what it prints.
+/// Runs `lavalink-rust plugin …` in a folder, with the compiler of C that the set-up for tests brought.
 ///
 /// # Panics
-/// When it fails, with what it said: a compiler for WebAssembly is part of the set-up for tests, `deployment/setup.sh
-/// --tests`.
-pub fn plugin_command(folder: &Path, arguments: &[&str]) -> String {
+/// When it cannot be run.
+pub fn plugin_output(folder: &Path, arguments: &[&str]) -> Output {
     let binary = build_directory().join("lavalink-rust");
-    let output = Command::new(&binary)
+    let target = guest_target();
+    let zig = target.with_file_name("zig").join("bin");
+    let inherited = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::iter::once(zig).chain(std::env::split_paths(&inherited));
+    Command::new(&binary)
         .arg("plugin")
         .args(arguments)
         .current_dir(folder)
+        .env(
+            "PATH",
+            std::env::join_paths(path).expect("folders without a colon"),
+        )
+        .env("ZIG_GLOBAL_CACHE_DIR", target.join("zig-cache"))
         .output()
-        .unwrap_or_else(|error| panic!("{} cannot be run: {error}", binary.display()));
+        .unwrap_or_else(|error| panic!("{} cannot be run: {error}", binary.display()))
+}
+
+/// The same, and returns what it prints.
+///
+/// # Panics
+/// When it fails, with what it said: compilers for WebAssembly are part of the set-up for tests, `deployment/setup.sh
+/// --tests`.
+pub fn plugin_command(folder: &Path, arguments: &[&str]) -> String {
+    let output = plugin_output(folder, arguments);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(
         output.status.success(),

@@ -5,17 +5,19 @@ mod manage;
 use std::path::PathBuf;
 
 pub use self::manage::unfit_settings;
-
-use lavalink_authoring::{AuthoringError, BuildOptions, Kind, NewOptions};
+use lavalink_authoring::{AuthoringError, BuildOptions, Kind, Language, NewOptions};
 
 /// Text of `plugin --help`.
 pub const HELP: &str = "\
 Usage: lavalink-rust plugin new <name> --api-path <folder> [--kind wasm|native] [--in <folder>]
-           write a plugin that compiles and plays, into a folder of its name. --api-path is the
-           folder plugin-api of a checkout of lavalink-rust; --kind is wasm unless given
+       lavalink-rust plugin new <name> --language c [--in <folder>]
+           write a plugin that compiles and plays, into a folder of its name, in Rust or in C.
+           --api-path is the folder plugin-api of a checkout of lavalink-rust; --kind is wasm
+           unless given
        lavalink-rust plugin build [<folder>] [--kind wasm|native] [--target-dir <folder>] [--debug]
            build the plugin in the folder, the present one unless given, and print the path of the
-           file for the node's plugin folder. --kind is what its Cargo.toml says unless given;
+           file for the node's plugin folder. It is a crate, or C described by a plugin.json.
+           --kind is what its Cargo.toml says unless given;
            --debug builds a native plugin without optimisation
 ";
 
@@ -78,12 +80,8 @@ pub fn parse(arguments: &[String]) -> Result<Command, PluginError> {
     let kind = given.kind.as_deref().map(str::parse::<Kind>).transpose()?;
     match what.as_str() {
         "new" => Ok(Command::New(NewOptions {
+            language: language(&given, kind)?,
             name: given.place.ok_or_else(|| usage("plugin new needs a name"))?,
-            kind: kind.unwrap_or(Kind::Wasm),
-            api: given
-                .api
-                .ok_or_else(|| usage("plugin new needs --api-path"))?
-                .into(),
             parent: given.parent.map_or_else(|| PathBuf::from("."), PathBuf::from),
         })),
         "build" => Ok(Command::Build(BuildOptions {
@@ -93,6 +91,24 @@ pub fn parse(arguments: &[String]) -> Result<Command, PluginError> {
             is_debug: given.is_debug,
         })),
         other => Err(usage(&format!("there is no `plugin {other}`"))),
+    }
+}
+
+/// What a new plugin is written in.
+fn language(given: &Given, kind: Option<Kind>) -> Result<Language, PluginError> {
+    match given.language.as_deref() {
+        None | Some("rust") => Ok(Language::Rust {
+            kind: kind.unwrap_or(Kind::Wasm),
+            api: given
+                .api
+                .as_ref()
+                .ok_or_else(|| usage("plugin new needs --api-path"))?
+                .into(),
+        }),
+        Some("c") if kind == Some(Kind::Native) => Err(usage("a plugin in C is a component")),
+        Some("c") if given.api.is_some() => Err(usage("a plugin in C needs no --api-path")),
+        Some("c") => Ok(Language::C),
+        Some(other) => Err(AuthoringError::Language(other.to_owned()).into()),
     }
 }
 
@@ -106,6 +122,7 @@ struct Given {
     place: Option<String>,
     kind: Option<String>,
     api: Option<String>,
+    language: Option<String>,
     parent: Option<String>,
     target: Option<String>,
     is_debug: bool,
@@ -122,6 +139,7 @@ impl Given {
             let slot = match (name, command) {
                 ("--kind", _) => &mut self.kind,
                 ("--api-path", "new") => &mut self.api,
+                ("--language", "new") => &mut self.language,
                 ("--in", "new") => &mut self.parent,
                 ("--target-dir", "build") => &mut self.target,
                 ("--debug", "build") => {
@@ -176,9 +194,19 @@ mod tests {
             parsed("new hymns --api-path=../api --kind native").unwrap(),
             Command::New(NewOptions {
                 name: "hymns".to_owned(),
-                kind: Kind::Native,
-                api: "../api".into(),
+                language: Language::Rust {
+                    kind: Kind::Native,
+                    api: "../api".into(),
+                },
                 parent: ".".into(),
+            })
+        );
+        assert_eq!(
+            parsed("new hymns --language c --in x").unwrap(),
+            Command::New(NewOptions {
+                name: "hymns".to_owned(),
+                language: Language::C,
+                parent: "x".into(),
             })
         );
         assert_eq!(
@@ -198,7 +226,9 @@ mod tests {
     fn says_what_it_does_not_understand() {
         for (line, reason) in [
             ("fly", "no `plugin fly`"),
-            ("new", "needs a name"),
+            ("new --language c", "needs a name"),
+            ("new a --language c --kind native", "a plugin in C is a component"),
+            ("new a --language go", "no template in \"go\""),
             ("new a", "needs --api-path"),
             ("new a --api-path", "--api-path needs a value"),
             ("new a b --api-path x", "does not take b"),
