@@ -4,10 +4,14 @@
 //!
 //! The voice server runs in this process, so its own work competes with the node for cores; the node's CPU time is the
 //! kernel's count for the node alone. Lateness includes what the voice server's threads add.
+//!
+//! With `--evil COMPONENT` (`lavalink-rust plugin build tests/plugins/evil` makes it) look-ups of a plugin that computes without
+//! end and takes all the memory it gets go on meanwhile; what they cost the audio is the difference to a run without.
 
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -18,6 +22,7 @@ use lavalink_bench::node::{self, Node};
 use lavalink_bench::process;
 use lavalink_bench::report::{Frames, LoadReport, Spread, wrongs};
 use lavalink_bench::session::Session;
+use tokio::task::JoinSet;
 
 /// How long the idle node is left alone before its memory is read.
 const IDLE_TIME: Duration = Duration::from_secs(2);
@@ -35,16 +40,29 @@ const PIECES: u32 = 8;
 /// How far apart players of one piece are.
 const STAGGER: Duration = Duration::from_millis(730);
 
+/// What `--evil` asks of the plugin, all at once and again and again.
+const DEEDS: [&str; 8] = [
+    "evil:hang",
+    "evil:hang",
+    "evil:hang",
+    "evil:hang",
+    "evil:bomb",
+    "evil:many",
+    "evil:long",
+    "evil:floods",
+];
+
 /// Requests under way at once while players are set up.
 const PARALLEL: usize = 8;
 
-const USAGE: &str = "usage: load [--players N] [--kind mp3|opus] [--seconds S] [--dave on|off] [--node PATH]";
+const USAGE: &str = "usage: load [--players N] [--kind mp3|opus] [--seconds S] [--dave on|off] [--evil COMPONENT] [--node PATH]";
 
 struct Options {
     players: u32,
     kind: Kind,
     seconds: u32,
     dave: bool,
+    evil: Option<PathBuf>,
     node: PathBuf,
 }
 
@@ -55,6 +73,7 @@ impl Options {
             kind: Kind::Mp3,
             seconds: 30,
             dave: true,
+            evil: None,
             node: node::built(),
         };
         while let Some(name) = arguments.next() {
@@ -72,6 +91,7 @@ impl Options {
                         _ => bail!("--dave is on or off"),
                     }
                 }
+                "--evil" => options.evil = Some(value.into()),
                 "--node" => options.node = value.into(),
                 _ => bail!("{name} is unknown\n{USAGE}"),
             }
@@ -104,7 +124,13 @@ async fn run(options: &Options) -> Result<LoadReport> {
     let ca_file = directory.path().join("ca.pem");
     discord.write_ca_bundle(&ca_file)?;
 
-    let node = Node::start(&binary, directory.path(), &ca_file).await?;
+    if let Some(evil) = &options.evil {
+        let plugins = directory.path().join("plugins");
+        fs::create_dir_all(&plugins).context("the plugin folder cannot be made")?;
+        fs::copy(evil, plugins.join("evil.wasm"))
+            .with_context(|| format!("{} is missing", evil.display()))?;
+    }
+    let node = Arc::new(Node::start(&binary, directory.path(), &ca_file).await?);
     tokio::time::sleep(IDLE_TIME).await;
     let idle_bytes = process::resident_bytes(node.pid())?;
     let session = Session::open(&node).await?;
@@ -167,7 +193,7 @@ struct Measured {
 async fn measure(
     options: &Options,
     discord: &FakeDiscord,
-    node: &Node,
+    node: &Arc<Node>,
     session: &Session,
     files: &[PathBuf],
 ) -> Result<Measured> {
@@ -214,6 +240,7 @@ async fn measure(
     let before = Frames::of(&discord.reports());
     let cpu_before = process::cpu_time(node.pid())?;
     let started = Instant::now();
+    let _evil = options.evil.as_ref().map(|_| do_evil(node));
     tokio::time::sleep(Duration::from_secs(options.seconds.into())).await;
     let reports = discord.reports();
     let window = started.elapsed();
@@ -229,6 +256,22 @@ async fn measure(
         playing_bytes,
         reports,
     })
+}
+
+/// Has the evil plugin asked for all of its deeds until the returned value is dropped.
+fn do_evil(node: &Arc<Node>) -> JoinSet<()> {
+    let mut deeds = JoinSet::new();
+    for deed in DEEDS {
+        let node = Arc::clone(node);
+        deeds.spawn(async move {
+            loop {
+                // None of them is a track; while the plugin is suspended they are answered at once.
+                let _refused = node.load_track(deed).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        });
+    }
+    deeds
 }
 
 async fn wait_until(

@@ -14,7 +14,9 @@ use anyhow::{Context, Result, bail};
 use lavalink_bench::process::resident_bytes;
 use lavalink_plugin_api::{Host, Media};
 use lavalink_plugin_testkit::TestHost;
-use lavalink_plugins::{AdmitAll, Grants, GuardLimits, HostFactory, Item, LoadOptions, Plugins, Tail};
+use lavalink_plugins::{
+    AdmitAll, Grants, GuardLimits, HostFactory, Item, LoadOptions, PluginThreads, Plugins, Tail,
+};
 
 const USAGE: &str = "usage: plugin-costs --library PATH --component PATH [--calls N] [--streams N]";
 
@@ -73,6 +75,7 @@ fn load(file: &Path, cache: &Path) -> Result<Plugins> {
         },
         admission: Arc::new(AdmitAll),
         cache_dir: Some(cache.to_owned()),
+        threads: PluginThreads::new(),
     };
     let (plugins, reports) = Plugins::load(options, Arc::new(Idle(Arc::new(TestHost::new()))));
     for report in reports {

@@ -50,6 +50,7 @@ pub(crate) fn load(
             grants,
             generation: v1::GENERATION,
             extensions,
+            tally: None,
         }),
         Some(Err(failure)) => Err(LoadError::Start { plugin, failure }),
         None => Err(LoadError::StartDeadline { plugin, limit }),

@@ -138,6 +138,14 @@ pub enum LoadError {
         /// What the loaded one is made of.
         form: Form,
     },
+    /// A plugin of that name is loaded from another file.
+    #[error("plugin {plugin} is loaded from {} already; remove one of the two files", by.display())]
+    NameTaken {
+        /// Name in the manifest.
+        plugin: String,
+        /// The other file.
+        by: PathBuf,
+    },
     /// Nothing of that name is loaded, so there is nothing to exchange.
     #[error(
         "no plugin {plugin} is loaded; restart the node to load a plugin that was not there at its start"
@@ -254,6 +262,7 @@ impl LoadError {
             | Self::Start { plugin, .. }
             | Self::StartDeadline { plugin, .. }
             | Self::AlreadyLoaded { plugin, .. }
+            | Self::NameTaken { plugin, .. }
             | Self::Unknown { plugin }
             | Self::DuplicateSource { plugin, .. } => Some(plugin),
             Self::Component(error) => error.plugin(),

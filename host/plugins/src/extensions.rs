@@ -8,6 +8,7 @@ use lavalink_plugin_api::{
 };
 
 use crate::admission::{Form, Grants};
+use crate::footprint::Tally;
 use crate::manifest::Manifest;
 
 /// Longest name of a filter, bytes.
@@ -26,6 +27,8 @@ pub(crate) struct Loaded {
     /// Interface generation it is talked to in.
     pub(crate) generation: u32,
     pub(crate) extensions: Extensions,
+    /// What its instances hold, when it is made of instances.
+    pub(crate) tally: Option<Arc<Tally>>,
 }
 
 /// Parts of one kind, each with what it said about itself.

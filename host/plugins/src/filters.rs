@@ -193,7 +193,7 @@ impl Stage {
             }
             Ok((filter, filtered, begun.elapsed()))
         };
-        match self.active.part.run("filter", limit, work).await {
+        match self.active.part.run_for_audio("filter", limit, work).await {
             Ok((filter, filtered, took)) => {
                 self.debt = if took > lasts {
                     self.debt + 1
@@ -226,7 +226,7 @@ impl Stage {
         };
         let limit = self.active.part.limits.filter;
         let work = move || filter.seeked(position).map(|()| filter);
-        match self.active.part.run("filter_seeked", limit, work).await {
+        match self.active.part.run_for_audio("filter_seeked", limit, work).await {
             Ok(filter) => self.state = State::Ready(filter),
             Err(failure) => self.report(&failure),
         }
@@ -245,7 +245,7 @@ impl Stage {
             check(&mut rest, 0)?;
             Ok((filter, rest))
         };
-        match self.active.part.run("filter_flush", limit, work).await {
+        match self.active.part.run_for_audio("filter_flush", limit, work).await {
             Ok((filter, rest)) => {
                 self.state = State::Ready(filter);
                 rest

@@ -2,7 +2,7 @@
 //!
 //! [`Plugins::load`] reads each file's manifest before any of its code runs, checks the interface generation and the
 //! layout of every type, and only then loads it. Loaded libraries are never unloaded. Every later call of a plugin runs
-//! on the blocking pool of the runtime, under a limit of calls in flight per plugin and a deadline; what a plugin does
+//! on threads for plugins, under a limit of calls in flight per plugin and a deadline; what a plugin does
 //! wrong becomes a [`Failure`](lavalink_plugin_api::Failure) and never takes the node with it (short of a crash of the
 //! process itself, which native code can always cause).
 //!
@@ -21,6 +21,7 @@ mod events;
 mod extensions;
 mod filters;
 mod finders;
+mod footprint;
 mod guard;
 mod inspect;
 mod java;
@@ -34,6 +35,7 @@ mod resolution;
 mod routes;
 mod scope;
 mod table;
+mod threads;
 mod trial;
 #[cfg(feature = "wasm")]
 mod wasm;
@@ -45,6 +47,7 @@ pub use error::{ComponentError, LoadError, LoadReport};
 pub use events::{EventBus, Topic};
 pub use extensions::Extensions;
 pub use filters::{ActiveFilter, FilterLine};
+pub use footprint::Footprint;
 pub use guard::GuardLimits;
 pub use inspect::{Inspected, inspect};
 pub use java::java_dependency;
@@ -55,4 +58,5 @@ pub use plugins::{
 };
 pub use resolution::{Item, Resolution};
 pub use routes::{EndpointCall, Intercepted, Routed};
+pub use threads::PluginThreads;
 pub use trial::{TrialCounts, TrialPolicy};

@@ -23,6 +23,7 @@ use crate::discovery::Candidate;
 use crate::error::LoadError;
 use crate::extensions::{Extensions, Loaded};
 use crate::manifest::Manifest;
+use crate::threads::{self, lower_priority};
 
 /// Interface generations this node speaks, the preferred one last.
 const SPOKEN: [u32; 1] = [v1::GENERATION];
@@ -65,6 +66,7 @@ pub(crate) fn load(
                 grants,
                 generation,
                 extensions,
+                tally: None,
             })
         }
         None => Err(LoadError::StartDeadline {
@@ -84,6 +86,7 @@ pub(crate) fn within<T: Send + 'static>(
     std::thread::Builder::new()
         .name("plugin start".to_owned())
         .spawn(move || {
+            lower_priority(threads::CALLS);
             // Fails only when the time is up and nobody waits any more.
             let _ = answer.send(work());
         })?;

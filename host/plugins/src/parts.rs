@@ -62,19 +62,26 @@ impl<P: ?Sized + Send + Sync + 'static> Part<P> {
             .factory
             .host_for(self.guard.plugin(), self.guard.grants(), deadline);
         let part = Arc::clone(&self.part);
-        self.run(call, limit, move || work(&part, &*host)).await
+        self.guard.call(call, deadline, move || work(&part, &*host)).await
     }
 
-    /// Runs something the part has made, on a thread of its own, within `limit`.
+    /// Runs something the part has made that a player's audio waits for, on a thread of its own, within `limit`.
     ///
     /// # Errors
     /// As [`Part::call`].
-    pub(crate) async fn run<T, F>(&self, call: &'static str, limit: Duration, work: F) -> Result<T, Failure>
+    pub(crate) async fn run_for_audio<T, F>(
+        &self,
+        call: &'static str,
+        limit: Duration,
+        work: F,
+    ) -> Result<T, Failure>
     where
         T: Send + 'static,
         F: FnOnce() -> Result<T, Failure> + Send + 'static,
     {
-        self.guard.call(call, Instant::now() + limit, work).await
+        self.guard
+            .call_for_audio(call, Instant::now() + limit, work)
+            .await
     }
 
     /// Tells the operator of a failure, unless the plugin is suspended, which has been told.

@@ -20,12 +20,14 @@ use crate::discovery::{self, Candidate};
 use crate::error::{LoadError, LoadReport};
 use crate::events::{EventBus, EventQueue};
 use crate::extensions;
+use crate::footprint::Tallies;
 use crate::guard::{Guard, GuardLimits};
 use crate::loaders::Loaders;
 use crate::parts::Part;
 use crate::registry::Registered;
 use crate::resolution::{Item, Resolution};
 use crate::table::{Member, Slot, Table};
+use crate::threads::PluginThreads;
 use crate::trial::TrialPolicy;
 
 pub use exchange::{Exchange, PluginStatus, ReloadError, Reloaded};
@@ -76,6 +78,8 @@ pub struct LoadOptions {
     /// Directory of the node's own for compiled WebAssembly plugins; it must not be writable by anyone else. Without it they
     /// are compiled at each start.
     pub cache_dir: Option<PathBuf>,
+    /// What their code runs on.
+    pub threads: Arc<PluginThreads>,
 }
 
 /// A loaded plugin.
@@ -137,6 +141,8 @@ pub struct Plugins {
     source_enabled: Box<dyn Fn(&str) -> bool + Send + Sync>,
     limits: GuardLimits,
     factory: Arc<dyn HostFactory>,
+    threads: Arc<PluginThreads>,
+    tallies: Tallies,
 }
 
 impl std::fmt::Debug for Plugins {
@@ -160,6 +166,7 @@ impl Plugins {
             limits,
             admission,
             cache_dir,
+            threads,
         } = options;
         let loaders = Loaders::new(cache_dir, limits, admission, factory.clone());
         let built_in: Vec<_> = built_in
@@ -175,6 +182,8 @@ impl Plugins {
             source_enabled,
             limits,
             factory,
+            threads,
+            tallies: Tallies::default(),
         };
         let (candidates, mut reports) = discovery::candidates(&dirs, &files);
         let mut table = Table::default();
@@ -250,7 +259,11 @@ impl Plugins {
             Arc::clone(&plugin.grants),
             &self.limits,
             Arc::clone(&self.factory),
+            Arc::clone(&self.threads),
         ));
+        if let Some(tally) = &plugin.tally {
+            self.tallies.add(&plugin.manifest.name, tally);
+        }
         let listeners = plugin.extensions.listeners.iter();
         let queues = listeners.map(|(interest, listener)| {
             let (factory, limits) = (Arc::clone(&self.factory), self.limits);
@@ -274,6 +287,11 @@ impl Plugins {
     /// What makes the hosts of calls.
     pub(crate) fn factory(&self) -> &Arc<dyn HostFactory> {
         &self.factory
+    }
+
+    /// What the code of plugins runs on.
+    pub fn threads(&self) -> &Arc<PluginThreads> {
+        &self.threads
     }
 
     /// The bounds of calls.

@@ -181,6 +181,7 @@ mod tests {
                     Arc::new(Grants::none()),
                     &GuardLimits::default(),
                     Arc::new(Hostless),
+                    crate::PluginThreads::new(),
                 )),
             ),
             rival: None,

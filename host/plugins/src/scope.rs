@@ -45,6 +45,12 @@ impl CallScope {
         work()
     }
 
+    /// Until when it may take.
+    #[cfg(feature = "wasm")]
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
     /// Whether the time is up or nobody waits for the answer.
     pub(crate) fn is_over(&self) -> bool {
         self.is_abandoned.load(Ordering::Relaxed) || Instant::now() >= self.deadline

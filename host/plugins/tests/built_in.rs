@@ -11,7 +11,8 @@ use lavalink_plugin_api::{
     BuiltIn, Details, Failure, Host, Loaded, Media, Plugin, Source, SourceDescriptor, Track, export,
 };
 use lavalink_plugins::{
-    AdmitAll, BreakerPolicy, Form, GuardLimits, Item, LoadError, LoadOptions, LoadReport, Plugins,
+    AdmitAll, BreakerPolicy, Form, GuardLimits, Item, LoadError, LoadOptions, LoadReport, PluginThreads,
+    Plugins,
 };
 
 use fixtures::{Desk, library, place, track};
@@ -65,6 +66,7 @@ fn load(built_in: Vec<BuiltIn>, files: &[(&str, Vec<u8>)]) -> (Plugins, Vec<Load
         },
         admission: Arc::new(AdmitAll),
         cache_dir: None,
+        threads: PluginThreads::new(),
     };
     Plugins::load(options, Arc::new(Desk))
 }

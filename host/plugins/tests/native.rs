@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use fixtures::{Desk, library, place, track};
 use lavalink_plugin_api::{Media, Severity};
-use lavalink_plugins::{AdmitAll, GuardLimits, Item, LoadError, LoadOptions, LoadReport, Plugins, Tail};
+use lavalink_plugins::{
+    AdmitAll, GuardLimits, Item, LoadError, LoadOptions, LoadReport, PluginThreads, Plugins, Tail,
+};
 
 fn load(files: &[(&str, Vec<u8>)], limits: GuardLimits) -> (Plugins, Vec<LoadReport>) {
     let dir = place(files);
@@ -19,6 +21,7 @@ fn load(files: &[(&str, Vec<u8>)], limits: GuardLimits) -> (Plugins, Vec<LoadRep
         limits,
         admission: Arc::new(AdmitAll),
         cache_dir: None,
+        threads: PluginThreads::new(),
     };
     Plugins::load(options, Arc::new(Desk))
 }
@@ -111,6 +114,7 @@ fn a_source_that_is_switched_off_is_not_offered() {
         limits: GuardLimits::default(),
         admission: Arc::new(AdmitAll),
         cache_dir: None,
+        threads: PluginThreads::new(),
     };
     let (plugins, reports) = Plugins::load(options, Arc::new(Desk));
     assert_eq!(plugins.source_names(), Vec::<String>::new());

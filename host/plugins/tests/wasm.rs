@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use lavalink_plugin_api::{Failure, Media, Severity};
 use lavalink_plugins::{
-    AdmitAll, BreakerPolicy, ComponentError, GuardLimits, Item, LoadError, LoadOptions, LoadReport, Plugins,
-    Tail,
+    AdmitAll, BreakerPolicy, ComponentError, GuardLimits, Item, LoadError, LoadOptions, LoadReport,
+    PluginThreads, Plugins, Tail,
 };
 use lavalink_test_guests::{PARROT, component, manifest, parrot};
 
@@ -42,6 +42,7 @@ fn load_with(files: &[(&str, Vec<u8>)], cache_dir: Option<PathBuf>) -> (Plugins,
         },
         admission: Arc::new(AdmitAll),
         cache_dir,
+        threads: PluginThreads::new(),
     };
     Plugins::load(options, Arc::new(Desk))
 }
@@ -218,6 +219,43 @@ async fn a_guest_that_never_ends_is_cut_and_gives_its_thread_back() {
     assert!(failure.message.contains("did not answer in time"), "{failure}");
     let next = plugins.load_identifier("parrot:tnext").await.unwrap();
     assert!(matches!(next.item, Item::Track(_)));
+}
+
+#[tokio::test]
+async fn a_call_that_needs_a_moment_does_not_wait_for_calls_that_never_end() {
+    let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    let files: Vec<(String, Vec<u8>)> = names
+        .iter()
+        .map(|name| (format!("{name}.wasm"), parrot(name)))
+        .collect();
+    let files: Vec<(&str, Vec<u8>)> = files
+        .iter()
+        .map(|(name, file)| (name.as_str(), file.clone()))
+        .collect();
+    let (plugins, _) = load(&files);
+    let plugins = Arc::new(plugins);
+    // Two calls of each but the last compute until they are cut, more than there are processors for on most machines.
+    let mut hanging = Vec::new();
+    for name in &names[..7] {
+        for _ in 0..2 {
+            let (plugins, identifier) = (Arc::clone(&plugins), format!("{name}:l"));
+            hanging.push(tokio::spawn(
+                async move { plugins.load_identifier(&identifier).await },
+            ));
+        }
+    }
+    tokio::task::yield_now().await;
+    let mut answered = 0;
+    while !hanging.iter().all(tokio::task::JoinHandle::is_finished) {
+        let next = plugins.load_identifier("h:tnext").await.unwrap();
+        assert!(matches!(next.item, Item::Track(_)));
+        answered += 1;
+    }
+    assert!(answered > 1, "{answered} answers in {CUT:?}");
+    for call in hanging {
+        let failure = call.await.unwrap().unwrap_err();
+        assert!(failure.message.contains("did not answer in time"), "{failure}");
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use futures_util::future::join_all;
 use lavalink_net::{Retries, RouteConfig, RoutePlanner};
-use lavalink_plugins::{GuardLimits, LoadOptions, LoadReport, Plugins};
+use lavalink_plugins::{GuardLimits, LoadOptions, LoadReport, PluginThreads, Plugins};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
@@ -64,15 +64,15 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let metrics = Arc::new(Metrics::new().context("cannot set up the metrics")?);
     let reach = Reach::default();
     let (provision, arrivals) = Provision::begin(&config).await;
+    let threads = PluginThreads::new();
+    let opener = Opener::new(client, runtime, Arc::clone(&threads));
     let hosts = NodeHosts::new(
         Arc::clone(&config),
-        Arc::clone(&client),
-        runtime.clone(),
+        opener.clone(),
         Arc::clone(&metrics),
         reach.clone(),
     );
-    let plugins = load_plugins(&config, hosts, &provision);
-    let opener = Opener::new(client, runtime);
+    let plugins = load_plugins(&config, hosts, &provision, threads);
     let node = Arc::new(Node::new(Arc::new(Services::new(
         Arc::clone(&config),
         plugins,
@@ -259,7 +259,12 @@ fn built_in() -> Vec<lavalink_plugin_api::BuiltIn> {
     plugins
 }
 
-fn load_plugins(config: &Arc<Config>, hosts: NodeHosts, provision: &Arc<Provision>) -> Plugins {
+fn load_plugins(
+    config: &Arc<Config>,
+    hosts: NodeHosts,
+    provision: &Arc<Provision>,
+    threads: Arc<PluginThreads>,
+) -> Plugins {
     let enabled = Arc::clone(config);
     let options = LoadOptions {
         dirs: plugin_directories(config),
@@ -276,6 +281,7 @@ fn load_plugins(config: &Arc<Config>, hosts: NodeHosts, provision: &Arc<Provisio
             bundled_directory().as_deref(),
         )),
         cache_dir: Some(config.plugins_data_dir.join(COMPILED_DIR)),
+        threads,
     };
     let (plugins, reports) = Plugins::load(options, Arc::new(hosts));
     provision.note(&reports);

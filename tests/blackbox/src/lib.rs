@@ -1,5 +1,6 @@
 //! Harness of the black-box suite: the real binary, the real plugins, a fake Discord and made-up media.
 
+pub mod audience;
 pub mod authoring;
 pub mod client;
 pub mod driver;

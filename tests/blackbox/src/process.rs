@@ -52,6 +52,24 @@ pub fn resident(pid: u32) -> u64 {
     status(pid, "VmRSS:") * 1024
 }
 
+/// Name and niceness of each thread.
+///
+/// # Panics
+/// When the process is gone.
+pub fn niceness(pid: u32) -> Vec<(String, i32)> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("the process runs");
+    let stats = tasks.filter_map(|task| {
+        // Threads may end meanwhile.
+        let stat = fs::read_to_string(task.ok()?.path().join("stat")).ok()?;
+        let (front, behind) = stat.rsplit_once(')')?;
+        let (_, name) = front.split_once('(')?;
+        // Field 19; the third is the first behind the name.
+        let nice = behind.split_whitespace().nth(16)?.parse().ok()?;
+        Some((name.to_owned(), nice))
+    });
+    stats.collect()
+}
+
 fn status(pid: u32, field: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
     let line = status.lines().find_map(|line| line.strip_prefix(field));

@@ -24,6 +24,77 @@ pub fn parrot(name: &str) -> Vec<u8> {
     component(&PARROT.replace("SOURCE_NAME", name), Some(&manifest(name)))
 }
 
+/// Where [`jukebox`] has its audio: a page of WebAssembly's memory behind what the parrot has.
+const AUDIO_AT: usize = PAGE;
+
+/// Bytes of a page of WebAssembly's memory.
+const PAGE: usize = 65_536;
+
+/// A parrot in some version whose streams are these bytes, which are Ogg.
+///
+/// # Panics
+/// When the parrot is another than this function knows.
+pub fn jukebox(name: &str, version: &str, audio: &[u8]) -> Vec<u8> {
+    let heap = (AUDIO_AT + audio.len()).next_multiple_of(PAGE);
+    let text: String = audio.iter().map(|byte| format!("\\{byte:02x}")).collect();
+    let module = changed(
+        &PARROT.replace("SOURCE_NAME", name),
+        &[
+            (
+                "(memory (export \"memory\") 4)",
+                format!("(memory (export \"memory\") {})", heap / PAGE + 4),
+            ),
+            (
+                "(mut i32) (i32.const 65536)",
+                format!("(mut i32) (i32.const {heap})"),
+            ),
+            (
+                "(global.set $heap (i32.const 131072))",
+                format!("(global.set $heap (i32.const {}))", heap + PAGE),
+            ),
+            ("\"wav\"", "\"ogg\"".to_owned()),
+            ("(i64.const 960044)", format!("(i64.const {})", audio.len())),
+            (
+                "(func $byte (param $at i64) (result i32)",
+                format!(
+                    "(data (i32.const {AUDIO_AT}) \"{text}\")
+                     (func $byte (param $at i64) (result i32)
+                       (i32.load8_u (i32.add (i32.const {AUDIO_AT}) (i32.wrap_i64 (local.get $at)))))
+                     (func $square (param $at i64) (result i32)"
+                ),
+            ),
+        ],
+    );
+    component(&module, Some(&manifest(name).replace("1.0.0", version)))
+}
+
+/// A parrot in some version that fails every second look-up.
+///
+/// # Panics
+/// As [`jukebox`].
+pub fn half_broken(name: &str, version: &str) -> Vec<u8> {
+    let module = changed(
+        &PARROT.replace("SOURCE_NAME", name),
+        &[(
+            ";; t\n",
+            "(global.set $calls (i32.add (global.get $calls) (i32.const 1)))
+             (if (i32.and (global.get $calls) (i32.const 1)) (then (call $fail (local.get $a)) (return (local.get $a))))\n"
+                .to_owned(),
+        ), (
+            "(global $at (mut i64)",
+            "(global $calls (mut i32) (i32.const 0))\n(global $at (mut i64)".to_owned(),
+        )],
+    );
+    component(&module, Some(&manifest(name).replace("1.0.0", version)))
+}
+
+fn changed(module: &str, changes: &[(&str, String)]) -> String {
+    changes.iter().fold(module.to_owned(), |module, (from, to)| {
+        assert!(module.contains(from), "the parrot has {from}");
+        module.replace(from, to)
+    })
+}
+
 /// Makes a component of the world `source-plugin` from a core module as text, with a manifest where one is given.
 ///
 /// # Panics

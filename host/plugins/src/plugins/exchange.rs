@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -11,12 +11,19 @@ use crate::admission::{Form, Sha256};
 use crate::discovery;
 use crate::error::LoadError;
 use crate::extensions;
+use crate::footprint::Footprint;
 use crate::table::{Contender, Slot, Table};
 use crate::trial::{Trial, TrialCounts, Verdict};
+
+/// How long a reload waits for another one: as long as it takes to see that a file is unchanged, or to load one whose machine
+/// code is kept.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What became of a plugin's version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exchange {
+    /// A plugin that could not be loaded at first is in use.
+    Loaded,
     /// A new version was taken into use at once.
     Replaced,
     /// A new version gets a share of the calls.
@@ -31,7 +38,8 @@ pub enum Exchange {
 
 impl Exchange {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
+        Self::Loaded,
         Self::Replaced,
         Self::TrialBegun,
         Self::Promoted,
@@ -42,6 +50,7 @@ impl Exchange {
     /// Name, as in metrics and answers.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Loaded => "loaded",
             Self::Replaced => "replaced",
             Self::TrialBegun => "trial",
             Self::Promoted => "promoted",
@@ -56,11 +65,11 @@ impl Exchange {
 pub struct Reloaded {
     /// Name in the manifest.
     pub plugin: String,
-    /// Version that was in use when the reload was asked for.
-    pub before: String,
+    /// Version that was in use when the reload was asked for, if one was.
+    pub before: Option<String>,
     /// Version the file holds.
     pub version: String,
-    /// [`Exchange::Replaced`] or [`Exchange::TrialBegun`]; `None` when the file is the one that is loaded.
+    /// [`Exchange::Loaded`], [`Exchange::Replaced`] or [`Exchange::TrialBegun`]; `None` when the file is the one that is loaded.
     pub change: Option<Exchange>,
 }
 
@@ -69,7 +78,7 @@ pub struct Reloaded {
 pub enum ReloadError {
     /// No plugin of that name.
     #[error(
-        "no plugin {plugin} is loaded; restart the node to load a plugin that was not there at its start"
+        "there was no plugin {plugin} at the start of the node; restart it to load one that is there now"
     )]
     Unknown {
         /// The name asked for.
@@ -116,9 +125,11 @@ pub struct PluginStatus {
     /// Calls it is in, all versions together.
     pub in_flight: usize,
     /// When it is suspended: for how long yet; zero while it is being tried again.
-    pub suspended: Option<std::time::Duration>,
+    pub suspended: Option<Duration>,
     /// A newer version that is on trial, and its figures so far.
     pub trial: Option<(String, TrialCounts)>,
+    /// What all its versions hold; `None` when it is no component: then nobody knows.
+    pub footprint: Option<Footprint>,
 }
 
 impl Plugins {
@@ -141,7 +152,7 @@ impl Plugins {
     }
 
     fn reload_file(&self, name: &str, file: Option<PathBuf>) -> Result<Reloaded, ReloadError> {
-        let Some(_one_at_a_time) = self.reloading.try_lock() else {
+        let Some(_one_at_a_time) = self.reloading.try_lock_for(PATIENCE) else {
             return Err(ReloadError::Busy);
         };
         let slot = self.slot(name).ok_or_else(|| ReloadError::Unknown {
@@ -178,7 +189,7 @@ impl Plugins {
         if newest.digest == Some(digest) {
             return Ok(Reloaded {
                 plugin: name,
-                before,
+                before: Some(before),
                 version: newest.loaded.manifest.version.clone(),
                 change: None,
             });
@@ -197,7 +208,7 @@ impl Plugins {
             .map_err(refused)?;
         Ok(Reloaded {
             plugin: name,
-            before,
+            before: Some(before),
             version,
             change: Some(change),
         })
@@ -346,6 +357,7 @@ impl Plugins {
                         let version = rival.member.loaded.manifest.version.clone();
                         (version, rival.trial.lock().counts())
                     }),
+                    footprint: (info.form == Form::Wasm).then(|| self.tallies.of(&info.name)),
                 }
             })
             .collect()

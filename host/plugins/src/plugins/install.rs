@@ -1,9 +1,9 @@
-//! Takes plugins into use that were not there when the node started.
+//! Takes plugins into use that were not there, or could not be loaded, when the node started.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{PluginInfo, Plugins};
+use super::{Exchange, PluginInfo, Plugins};
 use crate::admission::{Form, Sha256};
 use crate::discovery;
 use crate::error::LoadError;
@@ -17,6 +17,27 @@ impl Plugins {
     /// # Errors
     /// When the file cannot be loaded, or what it holds cannot stand beside the others. All stays as it was then.
     pub fn install(&self, path: &Path) -> Result<PluginInfo, LoadError> {
+        self.load_file(path, true)
+    }
+
+    /// Tries a file again that could not be loaded. Blocks as [`Plugins::install`] does.
+    ///
+    /// # Errors
+    /// As there; when a plugin of its name is loaded from another file, that one stays.
+    pub fn retry(&self, path: &Path) -> Result<PluginInfo, LoadError> {
+        let outcome = self.load_file(path, false);
+        match &outcome {
+            Ok(info) => self.factory.exchanged(&info.name, Exchange::Loaded),
+            Err(error) => {
+                if let Some(plugin) = error.plugin() {
+                    self.factory.exchanged(plugin, Exchange::Refused);
+                }
+            }
+        }
+        outcome
+    }
+
+    fn load_file(&self, path: &Path, replaces: bool) -> Result<PluginInfo, LoadError> {
         let _one_at_a_time = self.reloading.lock();
         let candidate = discovery::candidate(path)?;
         let digest = Sha256::of(&candidate.file).ok();
@@ -29,12 +50,18 @@ impl Plugins {
         }
         let plugin = (self.loader)(candidate)?;
         let name = plugin.manifest.name.clone();
-        let present = self.slot(&name).map(|slot| slot.active.loaded.form);
-        match present {
-            Some(Form::Wasm) if plugin.form == Form::Wasm => {
+        let present = self.slot(&name);
+        match present.map(|slot| (slot.active.loaded.form, slot.active.path.clone())) {
+            Some((_, other)) if !replaces && other != path => {
+                return Err(LoadError::NameTaken {
+                    plugin: name,
+                    by: other,
+                });
+            }
+            Some((Form::Wasm, _)) if plugin.form == Form::Wasm => {
                 self.introduce(path, plugin, digest)?;
             }
-            Some(form) => return Err(LoadError::AlreadyLoaded { plugin: name, form }),
+            Some((form, _)) => return Err(LoadError::AlreadyLoaded { plugin: name, form }),
             None => {
                 let member = Arc::new(self.member(path, plugin, digest));
                 let _one_at_a_time = self.change.lock();

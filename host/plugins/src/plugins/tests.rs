@@ -108,6 +108,8 @@ fn empty() -> (Plugins, Arc<Notes>) {
         source_enabled: Box::new(|_| true),
         limits: GuardLimits::default(),
         factory: Arc::new(Factory(notes.clone())),
+        threads: PluginThreads::new(),
+        tallies: Tallies::default(),
     };
     (plugins, notes)
 }
@@ -145,6 +147,7 @@ fn artefact<S: Source>(name: &str, version: &str, sources: Vec<S>) -> extensions
                 .collect(),
             ..Extensions::default()
         },
+        tally: Some(Arc::default()),
     }
 }
 

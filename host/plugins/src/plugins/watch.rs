@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::Plugins;
 use super::exchange::ReloadError;
+use super::{PluginInfo, Plugins};
 use crate::admission::Form;
 
 /// What the file system says about a file.
@@ -13,14 +13,22 @@ use crate::admission::Form;
 struct Stamp {
     modified: Option<SystemTime>,
     length: u64,
+    /// Number of the file itself: what was renamed over another can have its time and length, as builds that are
+    /// reproducible down to the time have.
+    number: u64,
 }
 
 impl Stamp {
     fn of(path: &Path) -> Option<Self> {
         let metadata = std::fs::metadata(path).ok()?;
+        #[cfg(unix)]
+        let number = std::os::unix::fs::MetadataExt::ino(&metadata);
+        #[cfg(not(unix))]
+        let number = 0;
         Some(Self {
             modified: metadata.modified().ok(),
             length: metadata.len(),
+            number,
         })
     }
 }
@@ -42,46 +50,63 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Looks at all files. Blocks for as long as loading takes. Outcomes are told in the log.
-    pub fn poll(&mut self, plugins: &Plugins) {
+    /// Looks at all files, and at those that could not be loaded and are to be tried again by whoever polls: those of
+    /// them that have changed are returned. Blocks for as long as loading takes. Outcomes are told in the log.
+    pub fn poll(&mut self, plugins: &Plugins, failed: &[PathBuf]) -> Vec<PathBuf> {
         let infos = plugins.infos();
         self.files
-            .retain(|path, _| infos.iter().any(|info| info.path == *path));
+            .retain(|path, _| failed.contains(path) || infos.iter().any(|info| info.path == *path));
         for info in infos {
-            // Gone or out of reach: what is loaded stays, and the file counts again when it is back.
-            let Some(stamp) = Stamp::of(&info.path) else {
-                continue;
-            };
-            let seen = self.files.entry(info.path.clone()).or_insert(Seen {
-                settled: stamp,
-                fresh: None,
-            });
-            if stamp == seen.settled {
-                seen.fresh = None;
-                continue;
+            if let Some(stamp) = self.changed(&info.path)
+                && is_dealt_with(plugins, &info)
+            {
+                self.settle(&info.path, stamp);
             }
-            if seen.fresh != Some(stamp) {
-                seen.fresh = Some(stamp);
-                continue;
-            }
-            if info.form == Form::Wasm {
-                // What it says is in the log already, but for this one, which is tried again.
-                if let Err(ReloadError::Busy) = plugins.reload(&info.name) {
-                    continue;
-                }
-            } else {
-                tracing::warn!(
-                    "The file of plugin {} has changed; restart the node to load it, {} plugins are not exchanged while \
-                     the node runs: {}",
-                    info.name,
-                    info.form,
-                    info.path.display()
-                );
-            }
-            *seen = Seen {
-                settled: stamp,
-                fresh: None,
-            };
         }
+        let mut to_try = Vec::new();
+        for path in failed {
+            if let Some(stamp) = self.changed(path) {
+                self.settle(path, stamp);
+                to_try.push(path.clone());
+            }
+        }
+        to_try
     }
+
+    /// Whether a file has changed and is at rest. While it is gone or out of reach it counts as unchanged: what is loaded
+    /// stays, and the file counts again when it is back.
+    fn changed(&mut self, path: &Path) -> Option<Stamp> {
+        let stamp = Stamp::of(path)?;
+        let seen = self.files.entry(path.to_owned()).or_insert(Seen {
+            settled: stamp,
+            fresh: None,
+        });
+        let is_at_rest = seen.fresh == Some(stamp);
+        seen.fresh = (stamp != seen.settled).then_some(stamp);
+        seen.fresh.filter(|_| is_at_rest)
+    }
+
+    fn settle(&mut self, path: &Path, stamp: Stamp) {
+        let seen = Seen {
+            settled: stamp,
+            fresh: None,
+        };
+        self.files.insert(path.to_owned(), seen);
+    }
+}
+
+/// Loads a plugin whose file has changed; `false` when that is to be tried again.
+fn is_dealt_with(plugins: &Plugins, info: &PluginInfo) -> bool {
+    if info.form == Form::Wasm {
+        // What it says is in the log already, but for this one.
+        return !matches!(plugins.reload(&info.name), Err(ReloadError::Busy));
+    }
+    tracing::warn!(
+        "The file of plugin {} has changed; restart the node to load it, {} plugins are not exchanged while the node runs: \
+         {}",
+        info.name,
+        info.form,
+        info.path.display()
+    );
+    true
 }

@@ -62,17 +62,20 @@ impl FilterFactory for Kind {
             host: Some(host),
             limit: self.part.limits.filter_build,
         };
-        let (instance, built) = self.part.guest.take(call, |instance| {
+        let (mut instance, built) = self.part.guest.take(call, |instance| {
             let filters = instance.faces.filters()?;
             let answer = filters.call_build(&mut instance.store, self.part.index, config, format.carry())?;
             Ok(answer.map_err(Carry::carry))
         })?;
         match built {
-            Ok(filter) => Ok(Box::new(AtWork {
-                part: self.part.clone(),
-                instance: Some(instance),
-                filter,
-            })),
+            Ok(filter) => {
+                self.part.guest.lend_to_audio(&mut instance);
+                Ok(Box::new(AtWork {
+                    part: self.part.clone(),
+                    instance: Some(instance),
+                    filter,
+                }))
+            }
             Err(failure) => {
                 self.part.guest.keep(instance);
                 Err(failure)

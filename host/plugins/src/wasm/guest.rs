@@ -12,6 +12,7 @@ use wasmtime::component::InstancePre;
 use wasmtime::{Store, Trap};
 
 use super::faces::{Faces, Indices};
+use super::gate::Gate;
 use super::memory::{Limiter, OutOfBounds, PluginMemory};
 use super::state::{Overdue, State};
 use super::ticker::Ticker;
@@ -28,9 +29,29 @@ const MAX_ANSWER: usize = 32 * 1024 * 1024;
 /// What a guest and the node's other parts share.
 pub(super) struct Surroundings {
     pub(super) ticker: Arc<Ticker>,
+    pub(super) gates: Gates,
     pub(super) memory: Arc<PluginMemory>,
     pub(super) factory: Arc<dyn HostFactory>,
     pub(super) grants: Arc<Grants>,
+}
+
+/// Where guests get the right to compute.
+#[derive(Clone)]
+pub(super) struct Gates {
+    /// For calls somebody waits for, and bytes that are read ahead.
+    pub(super) calls: Arc<Gate>,
+    /// For filters at work: a player's next 20 ms do not wait for the calls of other plugins.
+    pub(super) audio: Arc<Gate>,
+}
+
+impl Gates {
+    /// Those of this machine.
+    pub(super) fn of_machine() -> Self {
+        Self {
+            calls: Gate::of_machine(),
+            audio: Gate::of_machine(),
+        }
+    }
 }
 
 /// See the module.
@@ -132,11 +153,14 @@ impl Guest {
         });
         let host = host.or(own.as_deref());
         let _running = self.around.ticker.running();
-        let mut instance = match instance {
-            Some(instance) => Ok(instance),
+        let begun = match instance {
+            Some(mut instance) => match instance.store.data_mut().begin(&scope) {
+                Ok(()) => Ok(instance),
+                Err(overdue) => Err(overdue.into()),
+            },
             None => self.instantiate(host, &scope),
-        }
-        .map_err(|error| self.broken(what, &error))?;
+        };
+        let mut instance = begun.map_err(|error| self.broken(what, &error))?;
         enter(&mut instance.store, host, scope);
         let answer = work(&mut instance);
         instance.store.data_mut().take_back();
@@ -144,6 +168,11 @@ impl Guest {
             Ok(answer) => Ok((instance, answer)),
             Err(error) => Err(self.broken(what, &error)),
         }
+    }
+
+    /// Gives an instance to the audio: what it does from now on a player waits for.
+    pub(super) fn lend_to_audio(&self, instance: &mut Instance) {
+        instance.store.data_mut().move_to(&self.around.gates.audio);
     }
 
     /// Keeps an instance for the next call, unless there are enough, or it has grown, or has left something open.
@@ -160,10 +189,12 @@ impl Guest {
     }
 
     fn instantiate(&self, host: Option<&dyn Host>, scope: &CallScope) -> wasmtime::Result<Instance> {
-        let state = State::new(Limiter::new(self.around.memory.clone()));
+        let limiter = Limiter::new(self.around.memory.clone());
+        let mut state = State::new(limiter, Arc::clone(&self.around.gates.calls));
+        state.begin(scope)?;
         let mut store = Store::new(self.pre.engine(), state);
         store.limiter(|state| &mut state.limiter);
-        store.epoch_deadline_callback(|store| store.data().at_tick());
+        store.epoch_deadline_callback(|mut store| store.data_mut().at_tick());
         store.set_hostcall_fuel(MAX_ANSWER);
         enter(&mut store, host, scope.clone());
         let instance = self.pre.instantiate(&mut store)?;

@@ -18,12 +18,15 @@ type Answer<T> = wasmtime::Result<Result<T, types::Failure>>;
 impl types::Host for State {}
 
 impl State {
-    /// What the host answers; a failure too when there is none.
-    fn ask<T, U>(&self, question: impl FnOnce(&dyn Host) -> Result<T, Failure>) -> Answer<U>
+    /// What the host answers; a failure too when there is none. It may take its time: others compute meanwhile.
+    fn ask<T, U>(&mut self, question: impl FnOnce(&dyn Host) -> Result<T, Failure>) -> Answer<U>
     where
         Result<T, Failure>: Carry<Result<U, types::Failure>>,
     {
-        Ok(self.host().and_then(question).carry())
+        self.step_out();
+        let answer = self.host().and_then(question);
+        self.step_in()?;
+        Ok(answer.carry())
     }
 }
 
@@ -56,7 +59,10 @@ impl host::Host for State {
     }
 
     fn fetch(&mut self, request: HttpRequest) -> Answer<Resource<OpenResponse>> {
-        match self.host().and_then(|host| host.fetch(request.carry())) {
+        self.step_out();
+        let answer = self.host().and_then(|host| host.fetch(request.carry()));
+        self.step_in()?;
+        match answer {
             Ok(response) => Ok(self.keep(response)?.map_err(Carry::carry)),
             Err(failure) => Ok(Err(failure.carry())),
         }
@@ -157,14 +163,16 @@ impl host::HostHttpResponse for State {
     }
 
     fn read(&mut self, response: Resource<OpenResponse>, max: u32) -> Answer<Vec<u8>> {
-        let response = self.response(&response)?;
         if max == 0 {
             return Ok(Err(Failure::fault("The answer cannot be read.")
                 .because("nothing was asked for; an empty read is the end of the body")
                 .carry()));
         }
+        self.step_out();
         // `as` widens: MAX_READ bounds the value.
-        Ok(response.read(max.min(MAX_READ) as usize).carry())
+        let bytes = self.response(&response)?.read(max.min(MAX_READ) as usize);
+        self.step_in()?;
+        Ok(bytes.carry())
     }
 
     fn drop(&mut self, response: Resource<OpenResponse>) -> wasmtime::Result<()> {

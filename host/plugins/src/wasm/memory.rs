@@ -1,9 +1,11 @@
 //! Bounds of what a guest may grow to: each instance, and all instances of a plugin together.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use wasmtime::ResourceLimiter;
+
+use crate::footprint::Tally;
 
 /// Most elements of one table of a guest.
 const TABLE_ELEMENTS: usize = 100_000;
@@ -17,7 +19,7 @@ const FULL_INSTANCES: usize = 4;
 /// Linear memory all instances of one plugin hold together.
 #[derive(Debug)]
 pub(super) struct PluginMemory {
-    held: AtomicUsize,
+    tally: Arc<Tally>,
     per_instance: usize,
 }
 
@@ -25,15 +27,14 @@ impl PluginMemory {
     /// Bounds for a plugin whose instances may have `per_instance` bytes each.
     pub(super) fn new(per_instance: usize) -> Arc<Self> {
         Arc::new(Self {
-            held: AtomicUsize::new(0),
+            tally: Arc::default(),
             per_instance,
         })
     }
 
-    /// Bytes held by all instances.
-    #[cfg(test)]
-    pub(super) fn held(&self) -> usize {
-        self.held.load(Ordering::Relaxed)
+    /// What all instances hold.
+    pub(super) fn tally(&self) -> &Arc<Tally> {
+        &self.tally
     }
 
     /// Bytes one instance may hold.
@@ -46,7 +47,8 @@ impl PluginMemory {
     }
 
     fn take(&self, bytes: usize) -> bool {
-        self.held
+        self.tally
+            .bytes
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |held| {
                 held.checked_add(bytes).filter(|sum| *sum <= self.total())
             })
@@ -54,7 +56,7 @@ impl PluginMemory {
     }
 
     fn give(&self, bytes: usize) {
-        self.held.fetch_sub(bytes, Ordering::Relaxed);
+        self.tally.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 
@@ -80,6 +82,7 @@ pub(super) struct Limiter {
 
 impl Limiter {
     pub(super) fn new(plugin: Arc<PluginMemory>) -> Self {
+        plugin.tally.instances.fetch_add(1, Ordering::Relaxed);
         Self {
             plugin,
             held: 0,
@@ -109,6 +112,7 @@ impl Limiter {
 impl Drop for Limiter {
     fn drop(&mut self) {
         self.plugin.give(self.held);
+        self.plugin.tally.instances.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -174,8 +178,13 @@ mod tests {
         assert_eq!(late.grow(1), Err(OutOfBounds::Plugin(400)));
         drop(first);
         assert_eq!(late.grow(100), Ok(()));
+        let held = |tally: &Tally| {
+            let Tally { bytes, instances } = tally;
+            (bytes.load(Ordering::Relaxed), instances.load(Ordering::Relaxed))
+        };
+        assert_eq!(held(plugin.tally()), (400, 4));
         drop((late, others));
-        assert_eq!(plugin.held(), 0);
+        assert_eq!(held(plugin.tally()), (0, 0));
     }
 
     #[test]
@@ -186,6 +195,9 @@ mod tests {
         limiter
             .memory_grow_failed(wasmtime::Error::msg("no memory"))
             .unwrap();
-        assert_eq!((limiter.held(), plugin.held()), (0, 0));
+        assert_eq!(
+            (limiter.held(), plugin.tally().bytes.load(Ordering::Relaxed)),
+            (0, 0)
+        );
     }
 }

@@ -10,6 +10,7 @@ mod events;
 mod faces;
 mod filters;
 mod finders;
+mod gate;
 mod guest;
 mod imports;
 mod info;
@@ -34,7 +35,7 @@ use wasmtime::component::{Component, Linker};
 
 use self::artefact::Artefact;
 use self::cache::Cache;
-use self::guest::{Guest, Surroundings};
+use self::guest::{Gates, Guest, Surroundings};
 use self::memory::PluginMemory;
 use self::state::State;
 use self::ticker::Ticker;
@@ -44,6 +45,7 @@ use crate::error::{ComponentError, LoadError};
 use crate::extensions::{Extensions, Loaded};
 use crate::manifest::Manifest;
 use crate::native::within;
+use crate::threads::{self, lower_priority};
 use crate::{GuardLimits, HostFactory};
 
 /// Largest component read, bytes.
@@ -51,9 +53,6 @@ const MAX_ARTEFACT: u64 = 64 * 1024 * 1024;
 
 /// Time for a component to be compiled. A source in Rust takes a tenth of a second; one with a JavaScript engine half a minute.
 const COMPILE: Duration = Duration::from_secs(60);
-
-/// Niceness of the thread that compiles: audio that plays comes first.
-const NICENESS: i32 = 10;
 
 /// Loads components. Costs nothing until the first one.
 pub(crate) struct Components {
@@ -68,7 +67,10 @@ struct Runtime {
     engine: Engine,
     linker: Linker<State>,
     ticker: Arc<Ticker>,
+    gates: Gates,
     cache: Option<Cache>,
+    /// Held while compiling: the compiler cannot be interrupted, so those given up would else pile up.
+    compiling: Mutex<()>,
 }
 
 impl Components {
@@ -132,10 +134,12 @@ impl Components {
         let pre = runtime.linker.instantiate_pre(&component).map_err(refused)?;
         let around = Surroundings {
             ticker: runtime.ticker.clone(),
+            gates: runtime.gates.clone(),
             memory: PluginMemory::new(mebibytes(grants.memory_mib)),
             factory: self.factory.clone(),
             grants: Arc::clone(&grants),
         };
+        let tally = Arc::clone(around.memory.tally());
         let guest = Arc::new(Guest::new(&manifest.name, pre, interfaces, around).map_err(refused)?);
         let extensions = self.start(&guest).map_err(|failure| LoadError::Start {
             plugin: manifest.name.clone(),
@@ -147,6 +151,7 @@ impl Components {
             grants,
             generation: v1::GENERATION,
             extensions,
+            tally: Some(tally),
         })
     }
 
@@ -176,6 +181,8 @@ impl Components {
         let runtime = Arc::new(Runtime {
             linker: engine::linker(&engine).map_err(unusable)?,
             ticker: Arc::new(Ticker::start(engine.clone()).map_err(LoadError::NoThread)?),
+            gates: Gates::of_machine(),
+            compiling: Mutex::default(),
             cache: self.cache_dir.as_ref().and_then(|dir| {
                 Cache::open(dir)
                     .inspect_err(|error| {
@@ -227,7 +234,8 @@ fn compile(runtime: &Arc<Runtime>, plugin: &str, bytes: Vec<u8>) -> Result<Compo
     let compiled = {
         let runtime = runtime.clone();
         within(COMPILE, move || {
-            lower_priority();
+            lower_priority(threads::COMPILER);
+            let _one_at_a_time = runtime.compiling.lock();
             let component = Component::new(&runtime.engine, &bytes)?;
             if let Some(cache) = &runtime.cache
                 && let Err(error) = cache.put(&runtime.engine, &bytes, &component)
@@ -250,18 +258,6 @@ fn compile(runtime: &Arc<Runtime>, plugin: &str, bytes: Vec<u8>) -> Result<Compo
         .into()
     })
 }
-
-/// On Linux niceness belongs to a thread.
-#[cfg(target_os = "linux")]
-fn lower_priority() {
-    let thread = rustix::thread::gettid();
-    if let Err(error) = rustix::process::setpriority_process(Some(thread), NICENESS) {
-        tracing::debug!(%error, "the thread that compiles plugins keeps its priority");
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn lower_priority() {}
 
 /// The reason of an error, without the pages of context some have.
 fn first_line(error: &wasmtime::Error) -> String {

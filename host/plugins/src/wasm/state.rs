@@ -1,12 +1,14 @@
 //! What belongs to one instance of a guest: its bounds, its open answers, and the host it is lent at the moment.
 
 use std::ptr::NonNull;
+use std::sync::Arc;
 use std::time::Instant;
 
 use lavalink_plugin_api::{Failure, Host, HttpResponse};
 use wasmtime::UpdateDeadline;
 use wasmtime::component::{Resource, ResourceTable};
 
+use super::gate::{Gate, Place};
 use super::memory::Limiter;
 use crate::scope::CallScope;
 
@@ -39,11 +41,19 @@ pub struct State {
     open: usize,
     host: Option<Lent>,
     scope: CallScope,
+    /// What it needs a place of to compute.
+    gate: Arc<Gate>,
+    place: Option<Place>,
+    /// It has had a turn in the call under way.
+    is_worn: bool,
 }
 
 impl State {
-    pub(super) fn new(limiter: Limiter) -> Self {
+    pub(super) fn new(limiter: Limiter, gate: Arc<Gate>) -> Self {
         Self {
+            gate,
+            place: None,
+            is_worn: false,
             limiter,
             responses: ResourceTable::new(),
             open: 0,
@@ -67,12 +77,47 @@ impl State {
     /// Ends a call.
     pub(super) fn take_back(&mut self) {
         self.host = None;
+        self.place = None;
+    }
+
+    /// From now on it needs places of another gate.
+    pub(super) fn move_to(&mut self, gate: &Arc<Gate>) {
+        self.gate = Arc::clone(gate);
+    }
+
+    /// Waits until the guest may compute in a call that begins.
+    ///
+    /// # Errors
+    /// When the call is over first.
+    pub(super) fn begin(&mut self, scope: &CallScope) -> Result<(), Overdue> {
+        self.is_worn = false;
+        self.place = Some(self.gate.enter(scope, false)?);
+        Ok(())
+    }
+
+    /// The guest does not compute but wait.
+    pub(super) fn step_out(&mut self) {
+        self.place = None;
+    }
+
+    /// It wants to go on.
+    ///
+    /// # Errors
+    /// When the call is over before it may.
+    pub(super) fn step_in(&mut self) -> Result<(), Overdue> {
+        self.place = Some(self.gate.enter(&self.scope, self.is_worn)?);
+        Ok(())
     }
 
     /// Asked at each tick while the guest runs.
-    pub(super) fn at_tick(&self) -> wasmtime::Result<UpdateDeadline> {
+    pub(super) fn at_tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
         if self.scope.is_over() {
             return Err(Overdue.into());
+        }
+        if self.place.as_ref().is_some_and(Place::is_wanted) {
+            self.is_worn = true;
+            self.step_out();
+            self.step_in()?;
         }
         Ok(UpdateDeadline::Continue(1))
     }

@@ -7,7 +7,7 @@ use parking_lot::{Condvar, Mutex};
 use wasmtime::Engine;
 
 /// How often guests are asked.
-const TICK: Duration = Duration::from_millis(10);
+pub(super) const TICK: Duration = Duration::from_millis(10);
 
 /// The thread that ticks. It sleeps while no guest runs.
 #[derive(Debug)]

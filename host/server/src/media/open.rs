@@ -5,6 +5,7 @@ use std::sync::Arc;
 use lavalink_audio::MediaHint;
 use lavalink_net::{ByteOrigin, HlsOrigin, HostList, HttpOrigin, MediaReader, ReaderConfig, Request, Route};
 use lavalink_plugin_api::{Body, Failure, Hint, HttpRequest, Media, Route as PluginRoute};
+use lavalink_plugins::PluginThreads;
 use tokio::runtime::Handle;
 
 use super::origin::{ResponseOrigin, StreamOrigin};
@@ -15,17 +16,27 @@ use crate::client::LazyClient;
 pub struct Opener {
     client: Arc<LazyClient>,
     runtime: Handle,
+    threads: Arc<PluginThreads>,
 }
 
 impl Opener {
-    /// An opener whose readers run on `runtime`.
-    pub fn new(client: Arc<LazyClient>, runtime: Handle) -> Self {
-        Self { client, runtime }
+    /// An opener whose readers run on `runtime`, and what plugins do for them on `threads`.
+    pub fn new(client: Arc<LazyClient>, runtime: Handle, threads: Arc<PluginThreads>) -> Self {
+        Self {
+            client,
+            runtime,
+            threads,
+        }
     }
 
     /// The HTTP client media are read with.
-    pub fn client(&self) -> &LazyClient {
+    pub fn client(&self) -> &Arc<LazyClient> {
         &self.client
+    }
+
+    /// The node's runtime.
+    pub fn runtime(&self) -> &Handle {
+        &self.runtime
     }
 
     /// Starts to read a medium, from these hosts and no others. The reader may still have to connect: see [`MediaReader::ready`].
@@ -46,8 +57,8 @@ impl Opener {
                     hint,
                 )
             }
-            Media::Response(body, hint) => (Box::new(ResponseOrigin::new(body, None)?), hint),
-            Media::Bytes(stream, hint) => (Box::new(StreamOrigin::new(stream)), hint),
+            Media::Response(body, hint) => (Box::new(ResponseOrigin::new(body, None, &self.threads)?), hint),
+            Media::Bytes(stream, hint) => (Box::new(StreamOrigin::new(stream, &self.threads)), hint),
             Media::Hls { request, .. } => {
                 let client = self.client.get()?;
                 (
@@ -81,7 +92,7 @@ impl Opener {
         config: ReaderConfig,
     ) -> Result<(MediaReader, MediaHint), Failure> {
         let again = HttpOrigin::new(self.client.get()?, request);
-        let origin = Box::new(ResponseOrigin::new(body, Some(again))?);
+        let origin = Box::new(ResponseOrigin::new(body, Some(again), &self.threads)?);
         Ok((
             MediaReader::spawn(&self.runtime, origin, config),
             media_hint(hint),

@@ -1,7 +1,8 @@
 //! Bytes that come from a plugin, as origins of the network crate.
 //!
-//! A plugin's stream blocks, so each read runs on the blocking pool; the stream moves there and back.
+//! A plugin's stream blocks, so each read runs on a thread for plugins; the stream moves there and back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,6 +10,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use lavalink_net::{ByteOrigin, HttpOrigin, NetError, Opened};
 use lavalink_plugin_api::{Body, ByteStream, Failure};
+use lavalink_plugins::PluginThreads;
 
 /// Longest time one read or seek of a plugin's stream may take.
 const DEADLINE: Duration = Duration::from_secs(15);
@@ -21,12 +23,14 @@ pub struct StreamOrigin {
     /// Whether `total` has been asked for: a plugin may never answer even that, so it is asked where there is a deadline.
     is_measured: bool,
     position: u64,
+    threads: Arc<PluginThreads>,
 }
 
 impl StreamOrigin {
     /// An origin at the front of `stream`.
-    pub fn new(stream: Box<dyn ByteStream>) -> Self {
+    pub fn new(stream: Box<dyn ByteStream>, threads: &Arc<PluginThreads>) -> Self {
         Self {
+            threads: Arc::clone(threads),
             total: None,
             is_measured: false,
             stream: Some(stream),
@@ -36,7 +40,7 @@ impl StreamOrigin {
 
     async fn open_at(&mut self, offset: u64) -> Result<Opened, NetError> {
         if !self.is_measured {
-            self.total = run(&mut self.stream, |stream| Ok(stream.length())).await?;
+            self.total = run(&self.threads, &mut self.stream, |stream| Ok(stream.length())).await?;
             self.is_measured = true;
         }
         if offset != self.position {
@@ -44,7 +48,7 @@ impl StreamOrigin {
                 return Err(origin_error("this stream cannot jump", false));
             }
             let target = self.total.map_or(offset, |total| offset.min(total));
-            run(&mut self.stream, move |stream| stream.seek(target)).await?;
+            run(&self.threads, &mut self.stream, move |stream| stream.seek(target)).await?;
             self.position = target;
         }
         Ok(Opened {
@@ -55,7 +59,7 @@ impl StreamOrigin {
     }
 
     async fn read_some(&mut self, max: usize) -> Result<Bytes, NetError> {
-        let bytes = run(&mut self.stream, move |stream| stream.read(max)).await?;
+        let bytes = run(&self.threads, &mut self.stream, move |stream| stream.read(max)).await?;
         if bytes.len() > max {
             return Err(origin_error(
                 &format!("the plugin gave {} bytes when {max} were asked for", bytes.len()),
@@ -87,6 +91,7 @@ pub struct ResponseOrigin {
     position: u64,
     again: Option<HttpOrigin>,
     is_again: bool,
+    threads: Arc<PluginThreads>,
 }
 
 impl ResponseOrigin {
@@ -94,7 +99,7 @@ impl ResponseOrigin {
     ///
     /// # Errors
     /// When the answer's status says that there is no medium.
-    pub fn new(body: Body, again: Option<HttpOrigin>) -> Result<Self, Failure> {
+    pub fn new(body: Body, again: Option<HttpOrigin>, threads: &Arc<PluginThreads>) -> Result<Self, Failure> {
         let status = body.status();
         if !(200..300).contains(&status) {
             return Err(Failure::suspicious(format!(
@@ -114,6 +119,7 @@ impl ResponseOrigin {
             position: 0,
             again,
             is_again: false,
+            threads: Arc::clone(threads),
         })
     }
 
@@ -140,7 +146,7 @@ impl ResponseOrigin {
         if let Some(again) = self.again.as_mut().filter(|_| self.is_again) {
             return again.read(max).await;
         }
-        let bytes = run(&mut self.body, move |body| body.read(max)).await?;
+        let bytes = run(&self.threads, &mut self.body, move |body| body.read(max)).await?;
         self.position += bytes.len() as u64;
         Ok(bytes.into())
     }
@@ -156,8 +162,9 @@ impl ByteOrigin for ResponseOrigin {
     }
 }
 
-/// Runs one call on the blocking pool with a deadline. Past it the stream is given up: its thread may still use it.
+/// Runs one call on a thread for plugins with a deadline. Past it the stream is given up: its thread may still use it.
 async fn run<S, T>(
+    threads: &PluginThreads,
     slot: &mut Option<Box<S>>,
     call: impl FnOnce(&mut S) -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, NetError>
@@ -171,7 +178,7 @@ where
             false,
         ));
     };
-    let running = tokio::task::spawn_blocking(move || {
+    let running = threads.spawn(move || {
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| call(&mut stream)));
         (stream, outcome)
     });
@@ -241,10 +248,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_plugins_bytes_are_read_and_jumped_in() {
-        let mut origin = StreamOrigin::new(Box::new(Digits {
+        let digits = Digits {
             position: 0,
             length: Some(10),
-        }));
+        };
+        let mut origin = StreamOrigin::new(Box::new(digits), &PluginThreads::new());
         assert_eq!(
             origin.open(0).await,
             Ok(Opened {
@@ -263,17 +271,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_stream_of_unknown_length_is_never_asked_to_seek() {
-        let mut origin = StreamOrigin::new(Box::new(Digits {
+        let digits = Digits {
             position: 0,
             length: None,
-        }));
+        };
+        let mut origin = StreamOrigin::new(Box::new(digits), &PluginThreads::new());
         assert!(!origin.open(0).await.unwrap().seekable);
         assert!(origin.open(3).await.is_err());
     }
 
     #[tokio::test]
     async fn failures_and_panics_become_errors() {
-        let mut origin = StreamOrigin::new(Box::new(Broken));
+        let mut origin = StreamOrigin::new(Box::new(Broken), &PluginThreads::new());
         assert!(origin.open(2).await.unwrap_err().to_string().contains("no"));
         assert!(origin.open(0).await.is_ok());
         assert!(origin.read(1).await.unwrap_err().to_string().contains("panicked"));
@@ -324,8 +333,9 @@ mod tests {
                 ranges,
                 bytes: b"0123456789",
             };
+            let again = again().filter(|_| known);
             let mut origin =
-                ResponseOrigin::new(Box::new(answer), again().filter(|_| known)).expect("status 200");
+                ResponseOrigin::new(Box::new(answer), again, &PluginThreads::new()).expect("status 200");
             let opened = origin.open(0).await.expect("at the front");
             assert_eq!((opened.total, opened.seekable), (Some(10), expected));
             assert_eq!(origin.read(4).await.unwrap(), "0123");

@@ -1,6 +1,6 @@
 //! How plugins fare at the scrape.
 
-use lavalink_plugins::PluginStatus;
+use lavalink_plugins::{Footprint, PluginStatus};
 use prometheus::proto::MetricFamily;
 
 use super::families::{counters_by, gauges_by};
@@ -43,6 +43,31 @@ pub fn collect(node: &Node, families: &mut Vec<MetricFamily>) {
         "1 while a newer version of a plugin is on trial.",
         "plugin",
         by(|status| f64::from(u8::from(status.trial.is_some()))),
+    ));
+    let held = |figure: fn(&Footprint) -> usize| {
+        let held = statuses.iter().filter_map(|status| {
+            let footprint = status.footprint.as_ref()?;
+            Some((status.info.name.clone(), figure(footprint) as f64))
+        });
+        held.collect::<Vec<_>>()
+    };
+    families.push(gauges_by(
+        "lavalink_plugin_memory_bytes",
+        "Linear memory of all instances of a WebAssembly plugin, of old versions with open streams too.",
+        "plugin",
+        held(|footprint| footprint.memory_bytes),
+    ));
+    families.push(gauges_by(
+        "lavalink_plugin_instances",
+        "Instances of a WebAssembly plugin: one for each open stream and filter, and those kept for the next call.",
+        "plugin",
+        held(|footprint| footprint.instances),
+    ));
+    families.push(gauges_by(
+        "lavalink_plugin_versions",
+        "Artefacts of a WebAssembly plugin in memory: in use, on trial, and old ones whose streams have not ended.",
+        "plugin",
+        held(|footprint| footprint.versions),
     ));
     let dropped = PluginLogs::of_process().dropped();
     if !dropped.is_empty() {

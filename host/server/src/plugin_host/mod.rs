@@ -1,6 +1,7 @@
 //! What the node lends its plugins: log, settings, clocks, HTTP, cache and probing.
 //!
-//! Every method runs on a thread of the blocking pool, inside a plugin's call, and ends by that call's deadline.
+//! Every method runs on a thread for plugins, inside a plugin's call, and ends by that call's deadline. What it has to wait
+//! for runs on the node's runtime: threads that are started there do not inherit the low priority of this one.
 
 mod admission;
 mod cache;
@@ -69,22 +70,15 @@ pub struct NodeHosts {
 }
 
 impl NodeHosts {
-    /// Hosts whose requests run on `runtime`. `reach` is set once the node is there.
-    pub fn new(
-        config: Arc<Config>,
-        client: Arc<LazyClient>,
-        runtime: Handle,
-        metrics: Arc<Metrics>,
-        reach: Reach,
-    ) -> Self {
-        let opener = Opener::new(Arc::clone(&client), runtime.clone());
+    /// Hosts that share the client and runtime of `opener`. `reach` is set once the node is there.
+    pub fn new(config: Arc<Config>, opener: Opener, metrics: Arc<Metrics>, reach: Reach) -> Self {
         Self {
             store: Arc::new(Store::new(config.plugins_data_dir.clone())),
             reach,
             config,
-            client,
+            client: Arc::clone(opener.client()),
+            runtime: opener.runtime().clone(),
             opener,
-            runtime,
             cache: Arc::new(Cache::default()),
             metrics,
         }
@@ -195,11 +189,19 @@ impl CallHost {
         self.scope.remaining().unwrap_or_default()
     }
 
-    /// Waits on this thread; `None` when the call's deadline passes first.
-    fn wait_for<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+    /// Waits on this thread for what runs on the runtime; `None` when the call's deadline passes first, or the node ends.
+    fn wait_for<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> Option<T> {
         let remaining = self.remaining();
-        self.runtime
-            .block_on(async { tokio::time::timeout(remaining, future).await.ok() })
+        let running = self
+            .runtime
+            .spawn(async move { tokio::time::timeout(remaining, future).await.ok() });
+        match self.runtime.block_on(running) {
+            Ok(outcome) => outcome,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => None,
+            },
+        }
     }
 }
 
@@ -244,8 +246,9 @@ impl Host for CallHost {
         request.max_bytes = Some(request.max_bytes.unwrap_or(DEFAULT_BODY_BYTES));
         let client = self.client.get()?;
         let request = net_request(request, self.hosts());
+        let asked = request.clone();
         let response = self
-            .wait_for(client.fetch(request.clone()))
+            .wait_for(async move { client.fetch(asked).await })
             .ok_or_else(|| out_of_time("waiting for an answer"))?
             .map_err(|error| net_failure(&error))?;
         if request.method == "GET" && request.range.is_none() {
@@ -268,7 +271,8 @@ impl Host for CallHost {
 
     fn load(&self, identifier: &str) -> Result<(String, Loaded), Failure> {
         let node = self.reach.node()?;
-        self.wait_for(reach::load(&node, self.depth, identifier))
+        let (depth, identifier) = (self.depth, identifier.to_owned());
+        self.wait_for(async move { reach::load(&node, depth, &identifier).await })
             .ok_or_else(|| out_of_time("loading through other sources"))?
     }
 
@@ -301,7 +305,8 @@ impl Host for CallHost {
 
     fn update_player(&self, session_id: &str, guild_id: u64, update: &str) -> Result<String, Failure> {
         let node = self.reach.node()?;
-        self.wait_for(reach::update_player(&node, session_id, guild_id, update))
+        let (session_id, update) = (session_id.to_owned(), update.to_owned());
+        self.wait_for(async move { reach::update_player(&node, &session_id, guild_id, &update).await })
             .ok_or_else(|| out_of_time("changing a player"))?
     }
 
@@ -316,7 +321,10 @@ impl Host for CallHost {
         if !node.services.plugins.listens(&self.plugin) {
             return Err(Failure::fault("The marker cannot be set.").because("the plugin has no listener"));
         }
-        let added = reach::add_marker(&node, &self.plugin, session_id, guild_id, position, marker);
+        let (plugin, session_id) = (self.plugin.clone(), session_id.to_owned());
+        let marker = marker.to_owned();
+        let added =
+            async move { reach::add_marker(&node, &plugin, &session_id, guild_id, position, &marker).await };
         self.wait_for(added)
             .ok_or_else(|| out_of_time("setting a marker"))?
     }
@@ -340,13 +348,15 @@ impl Host for CallHost {
             }
             (media, _) => self.opener.open(media, self.hosts(), config)?,
         };
-        self.wait_for(reader.ready())
+        let opening = async move { reader.ready().await.map(|()| reader) };
+        let reader = self
+            .wait_for(opening)
             .ok_or_else(|| out_of_time("opening the medium"))?
             .map_err(|error| net_failure(&error))?;
         let input = ProbeInput::new(reader, self.scope.deadline);
         let probed = match self.prober() {
             None => lavalink_audio::probe(Box::new(input), &hint),
-            Some(node) => self.probe_with_plugins(&node, input, &hint),
+            Some(node) => self.probe_with_plugins(node, input, &hint),
         };
         match probed {
             Ok(Probed::Audio(audio)) => Ok(probe_result(audio)),
@@ -371,7 +381,7 @@ impl CallHost {
     /// Probes, and lets plugins name the container when nothing is found.
     fn probe_with_plugins(
         &self,
-        node: &Node,
+        node: Arc<Node>,
         input: ProbeInput,
         hint: &MediaHint,
     ) -> Result<Probed, AudioError> {
@@ -385,7 +395,8 @@ impl CallHost {
             extension: hint.extension.clone(),
             container: None,
         };
-        let named = self.wait_for(node.services.plugins.sniff(input.head(), given));
+        let head = input.head();
+        let named = self.wait_for(async move { node.services.plugins.sniff(head, given).await });
         let Some(Some(container)) = named else {
             return first;
         };
@@ -403,7 +414,7 @@ impl CallHost {
     fn describe_hls(&self, request: Request) -> Result<Probe, Failure> {
         let client = self.client.get()?;
         let description = self
-            .wait_for(lavalink_net::describe_hls(&client, request))
+            .wait_for(async move { lavalink_net::describe_hls(&client, request).await })
             .ok_or_else(|| out_of_time("fetching a playlist"))?
             .map_err(|error| net_failure(&error))?;
         Ok(Probe::Audio {

@@ -22,9 +22,14 @@ pub async fn tend(services: Arc<Services>, watch: bool) {
         PluginLogs::of_process().tend();
         services.plugins.tend(Instant::now());
         if let Some(mut present) = files.take() {
+            let threads = Arc::clone(services.plugins.threads());
             let services = Arc::clone(&services);
-            let polled = tokio::task::spawn_blocking(move || {
-                present.poll(&services.plugins);
+            let polled = threads.spawn(move || {
+                let failed = services.provision.refused_files();
+                for path in present.poll(&services.plugins, &failed) {
+                    // What it says is in the log.
+                    let _outcome = services.provision.retry(&services.plugins, &path);
+                }
                 present
             });
             // After a panic, which is a bug and in the log, watching begins anew.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lavalink_plugins::{LoadError, LoadReport, Plugins, Sha256};
+use lavalink_plugins::{LoadError, LoadReport, PluginInfo, Plugins, Sha256};
 use lavalink_supply::{Declared, LockFile, Refresh, Resolved, Store, Supply, SupplyError, Wanted};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
@@ -286,6 +286,50 @@ impl Provision {
         }
     }
 
+    /// Files that could not be loaded.
+    pub fn refused_files(&self) -> Vec<PathBuf> {
+        let refused = self.refused.lock();
+        refused.iter().map(|refused| refused.path.clone()).collect()
+    }
+
+    /// The file of a plugin that could not be loaded: by the name in its manifest, or where that could not be read by the
+    /// file's name, with or without its ending.
+    pub fn refused_file(&self, name: &str) -> Option<PathBuf> {
+        let refused = self.refused.lock();
+        let is_named = |refused: &&Refused| match &refused.plugin {
+            Some(plugin) => plugin == name,
+            None => [refused.path.file_stem(), refused.path.file_name()].contains(&Some(name.as_ref())),
+        };
+        refused.iter().find(is_named).map(|refused| refused.path.clone())
+    }
+
+    /// Tries a file again that could not be loaded. Blocks.
+    ///
+    /// # Errors
+    /// When it cannot be loaded this time either.
+    pub fn retry(&self, plugins: &Plugins, path: &Path) -> Result<PluginInfo, LoadError> {
+        let outcome = plugins.retry(path);
+        let mut refused = self.refused.lock();
+        match &outcome {
+            Ok(info) => {
+                refused.retain(|refused| refused.path != path);
+                tracing::info!(
+                    "Loaded plugin {} {} with sources [{}], which could not be loaded before",
+                    info.name,
+                    info.version,
+                    info.sources.join(", ")
+                );
+            }
+            Err(error) => {
+                tracing::error!("Plugin {} was not loaded: {error}", path.display());
+                if let Some(refused) = refused.iter_mut().find(|refused| refused.path == path) {
+                    *refused = Refused::of(path, error);
+                }
+            }
+        }
+        outcome
+    }
+
     /// Takes one file into use.
     fn install(&self, plugins: &Plugins, path: &Path) {
         match plugins.install(path) {
@@ -312,6 +356,7 @@ impl Arrivals {
     /// Takes what arrives into use, for as long as the node runs. What was there at the start is passed over.
     pub async fn take_in(mut self, services: Arc<crate::services::Services>) {
         while let Some(path) = self.0.recv().await {
+            let threads = Arc::clone(services.plugins.threads());
             let services = Arc::clone(&services);
             let work = move || {
                 let is_known = services.provision.is_settled(&services.plugins, &path);
@@ -320,7 +365,7 @@ impl Arrivals {
                 }
             };
             // A panic is a bug and in the log; the next plugin has its own call.
-            let _outcome = spawn_blocking(work).await;
+            let _outcome = threads.spawn(work).await;
         }
     }
 }

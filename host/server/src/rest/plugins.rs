@@ -5,27 +5,25 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Response, StatusCode};
-use lavalink_plugins::{Exchange, Form, ReloadError};
+use lavalink_plugins::{Exchange, Form, ReloadError, Reloaded};
 use serde_json::{Value, json};
 
 use super::paths::{self, Variables};
 use super::{ApiError, json as json_answer};
 use crate::node::Node;
 use crate::provision::{Row, Standing};
+use crate::services::Services;
 
-/// `POST /v4/plugins/{name}/reload`: puts what the plugin's file now holds into use, or on trial.
+/// `POST /v4/plugins/{name}/reload`: puts what the plugin's file now holds into use, or on trial; of a plugin that could not
+/// be loaded too.
 pub async fn reload(State(node): State<Arc<Node>>, params: Variables) -> Result<Response<Body>, ApiError> {
     let name = paths::variable(&params, "name").to_owned();
     let services = Arc::clone(&node.services);
-    let work = move || {
-        let infos = services.plugins.infos();
-        let loaded = infos.into_iter().find(|info| info.name == name);
-        match loaded.and_then(|info| services.provision.renewed(&info.path)) {
-            Some(file) => services.plugins.reload_from(&name, file),
-            None => services.plugins.reload(&name),
-        }
-    };
-    let outcome = tokio::task::spawn_blocking(work)
+    let outcome = node
+        .services
+        .plugins
+        .threads()
+        .spawn(move || load_again(&services, &name))
         .await
         .map_err(|error| ApiError::internal("The plugin could not be loaded").because(error))?;
     let reloaded = outcome.map_err(|error| ApiError::new(status_of(&error), error.to_string()))?;
@@ -35,6 +33,31 @@ pub async fn reload(State(node): State<Arc<Node>>, params: Variables) -> Result<
         "version": reloaded.version,
         "state": reloaded.change.map_or("unchanged", Exchange::as_str),
     })))
+}
+
+/// Loads a plugin's file again. Blocks.
+fn load_again(services: &Services, name: &str) -> Result<Reloaded, ReloadError> {
+    let Services {
+        plugins, provision, ..
+    } = services;
+    if let Some(info) = plugins.infos().into_iter().find(|info| info.name == name) {
+        return match provision.renewed(&info.path) {
+            Some(file) => plugins.reload_from(name, file),
+            None => plugins.reload(name),
+        };
+    }
+    let path = provision.refused_file(name).ok_or_else(|| ReloadError::Unknown {
+        plugin: name.to_owned(),
+    })?;
+    match provision.retry(plugins, &path) {
+        Ok(info) => Ok(Reloaded {
+            plugin: info.name,
+            before: None,
+            version: info.version,
+            change: Some(Exchange::Loaded),
+        }),
+        Err(error) => Err(ReloadError::Refused { path, error }),
+    }
 }
 
 /// `GET /v4/plugins`: every plugin the node has, could not load, or waits for.

@@ -8,7 +8,7 @@ use tokio::{
     time::timeout,
 };
 
-/// Name lookups under way at a time. Each holds a thread of the runtime's blocking pool, which plugins need as well, for
+/// Name lookups under way at a time. Each holds a thread of the runtime's blocking pool, which reads files as well, for
 /// as long as the name server lets it wait.
 const MAX_LOOKUPS: usize = 64;
 

@@ -286,11 +286,11 @@ fn a_reload_takes_what_the_file_holds_and_says_what_it_did() {
     let reloaded = plugins.reload("plugin-a").unwrap();
     assert_eq!(
         (
-            reloaded.before.as_str(),
+            reloaded.before.as_deref(),
             reloaded.version.as_str(),
             reloaded.change
         ),
-        ("1", "2", Some(Exchange::Replaced))
+        (Some("1"), "2", Some(Exchange::Replaced))
     );
 
     std::fs::write(&path, "nonsense").unwrap();
@@ -327,8 +327,10 @@ fn a_reload_takes_what_the_file_holds_and_says_what_it_did() {
 #[test]
 fn only_one_plugin_is_loaded_at_a_time() {
     let (_dir, _, plugins, _) = with_file("plugin-a 1 sound");
-    let _loading = plugins.reloading.lock();
+    let loading = plugins.reloading.lock();
     assert!(matches!(plugins.reload("plugin-a"), Err(ReloadError::Busy)));
+    drop(loading);
+    assert!(plugins.reload("plugin-a").is_ok());
 }
 
 #[test]
@@ -343,10 +345,10 @@ fn native_plugins_wait_for_a_restart() {
     assert!(error.contains("native") && error.contains("restart"), "{error}");
 
     let mut watch = Watch::default();
-    watch.poll(&plugins);
+    watch.poll(&plugins, &[]);
     std::fs::write(&path, "something longer than before").unwrap();
     for _ in 0..3 {
-        watch.poll(&plugins);
+        watch.poll(&plugins, &[]);
     }
     assert_eq!(version(&plugins), "1");
     assert!(notes.0.lock().is_empty());
@@ -356,31 +358,73 @@ fn native_plugins_wait_for_a_restart() {
 fn the_watch_loads_a_file_once_it_is_at_rest() {
     let (_dir, path, plugins, notes) = with_file("plugin-a 1 sound");
     let mut watch = Watch::default();
-    watch.poll(&plugins);
-    watch.poll(&plugins);
+    watch.poll(&plugins, &[]);
+    watch.poll(&plugins, &[]);
     for text in ["plug", "plugin-a 22", "plugin-a 22 sound"] {
         std::fs::write(&path, text).unwrap();
-        watch.poll(&plugins);
+        watch.poll(&plugins, &[]);
         assert_eq!(version(&plugins), "1", "it may still be growing");
     }
-    watch.poll(&plugins);
+    watch.poll(&plugins, &[]);
     assert_eq!(version(&plugins), "22");
 
     // One that is broken is told once, and the next one is taken.
     std::fs::write(&path, "broken").unwrap();
     for _ in 0..4 {
-        watch.poll(&plugins);
+        watch.poll(&plugins, &[]);
     }
     std::fs::remove_file(&path).unwrap();
-    watch.poll(&plugins);
+    watch.poll(&plugins, &[]);
     assert_eq!(version(&plugins), "22");
     std::fs::write(&path, "plugin-a 33 sound ").unwrap();
-    watch.poll(&plugins);
-    watch.poll(&plugins);
+    watch.poll(&plugins, &[]);
+    watch.poll(&plugins, &[]);
     assert_eq!(version(&plugins), "33");
     let told = notes.0.lock();
     assert_eq!(
         *told,
         ["plugin-a replaced", "plugin-a refused", "plugin-a replaced"]
     );
+}
+
+#[test]
+fn files_of_one_time_and_length_are_told_apart() {
+    let (dir, path, plugins, _) = with_file("plugin-a 1 sound");
+    let mut watch = Watch::default();
+    watch.poll(&plugins, &[]);
+    let time = std::fs::metadata(&path).unwrap().modified().unwrap();
+    let beside = dir.path().join("beside");
+    std::fs::write(&beside, "plugin-a 2 sound").unwrap();
+    let written = std::fs::OpenOptions::new().write(true).open(&beside).unwrap();
+    written.set_modified(time).unwrap();
+    std::fs::rename(&beside, &path).unwrap();
+    watch.poll(&plugins, &[]);
+    watch.poll(&plugins, &[]);
+    assert_eq!(version(&plugins), "2");
+}
+
+#[test]
+fn a_file_that_could_not_be_loaded_is_tried_again_when_it_has_changed() {
+    let (dir, _, plugins, notes) = with_file("plugin-a 1 sound");
+    let failed = dir.path().canonicalize().unwrap().join("b.so");
+    std::fs::write(&failed, "broken").unwrap();
+    assert!(plugins.retry(&failed).is_err());
+    let mut watch = Watch::default();
+    let mut poll = || watch.poll(&plugins, std::slice::from_ref(&failed));
+    assert!(poll().is_empty() && poll().is_empty());
+    std::fs::write(&failed, "plugin-b 1 sound").unwrap();
+    assert!(poll().is_empty(), "it may still be growing");
+    assert_eq!(poll(), [failed.clone()]);
+    assert!(poll().is_empty(), "it is told once");
+    // The source of the two has one name, so the second plugin has nothing to offer.
+    assert!(matches!(
+        plugins.retry(&failed),
+        Err(LoadError::DuplicateSource { .. })
+    ));
+
+    // One of the name that is loaded from another file does not take its place.
+    std::fs::write(&failed, "plugin-a 2 sound").unwrap();
+    assert!(matches!(plugins.retry(&failed), Err(LoadError::NameTaken { .. })));
+    assert_eq!(version(&plugins), "1");
+    assert_eq!(*notes.0.lock(), ["plugin-b refused", "plugin-a refused"]);
 }

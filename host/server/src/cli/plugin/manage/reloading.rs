@@ -34,7 +34,7 @@ pub async fn reload(config: &Config, name: &str) -> Result<Outcome, ManageError>
         answer
             .get(member)
             .and_then(Value::as_str)
-            .unwrap_or("?")
+            .unwrap_or("none")
             .to_owned()
     };
     Ok(if status == 200 {
