@@ -66,7 +66,8 @@ impl Audience {
         }
     }
 
-    /// Fails when one of them has ended, was sent something wrong, or has lost a packet on the way.
+    /// Fails when one of them has ended, was sent something wrong, or has lost a packet on the way. (A frame that was not
+    /// ready is in the [`Figures`], with its cause.)
     ///
     /// # Panics
     /// With what was wrong.
@@ -81,7 +82,6 @@ impl Audience {
             let report = stage.discord.report(*guild).expect("a connection");
             assert_eq!(report.violations(), Vec::<String>::new(), "guild {guild}");
             assert_eq!(report.rtp.lost, 0, "guild {guild}: packets were lost");
-            assert_eq!(report.frames.silence, 0, "guild {guild}: silence was sent");
         }
     }
 
@@ -154,7 +154,7 @@ impl Figures {
     /// Share of the frames that were due and not sent, whatever the cause.
     pub fn share_missed(&self) -> f64 {
         let sent = self.get("lavalink_audio_frames_total{result=\"sent\"}");
-        let missed: f64 = self.missed().values().sum();
+        let missed = self.missed().values().fold(0.0, |sum, count| sum + count);
         missed / (sent + missed).max(1.0)
     }
 }

@@ -142,8 +142,21 @@ async fn a_playing_node_shows_what_it_does() {
 
 #[tokio::test]
 async fn the_page_is_off_by_default_and_guarded_where_its_path_is_not_configured() {
-    let (off, guarded) = tokio::join!(Node::start(NodeOptions::default()), Node::start(with_metrics("")));
+    let without_plugins = NodeOptions {
+        plugins: Vec::new(),
+        ..with_metrics("")
+    };
+    let (off, guarded, bare) = tokio::join!(
+        Node::start(NodeOptions::default()),
+        Node::start(with_metrics("")),
+        Node::start(without_plugins)
+    );
     assert_eq!(off.rest().get("/metrics").await.status, 404);
+    assert_eq!(
+        bare.rest().get("/metrics").await.status,
+        200,
+        "without any plugin too"
+    );
     assert_eq!(guarded.rest_as(None).get("/metrics").await.status, 401);
     assert_eq!(guarded.rest_as(Some("wrong")).get("/metrics").await.status, 403);
     assert_eq!(guarded.rest().get("/metrics").await.status, 200);

@@ -156,6 +156,8 @@ impl Metrics {
     pub fn page(&self, node: &Node) -> Result<String, prometheus::Error> {
         let mut families = self.registry.gather();
         node::collect(node, &mut families);
+        // Of a node without plugins, say; the encoder refuses the whole page for one.
+        families.retain(|family| !family.get_metric().is_empty());
         families.sort_by(|a, b| a.name().cmp(b.name()));
         prometheus::TextEncoder::new().encode_to_string(&families)
     }
