@@ -414,7 +414,7 @@ fn a_file_that_could_not_be_loaded_is_tried_again_when_it_has_changed() {
     assert!(poll().is_empty() && poll().is_empty());
     std::fs::write(&failed, "plugin-b 1 sound").unwrap();
     assert!(poll().is_empty(), "it may still be growing");
-    assert_eq!(poll(), [failed.clone()]);
+    assert_eq!(poll(), std::slice::from_ref(&failed));
     assert!(poll().is_empty(), "it is told once");
     // The source of the two has one name, so the second plugin has nothing to offer.
     assert!(matches!(
