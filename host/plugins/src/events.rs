@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use lavalink_plugin_api::{Event, EventListener, Interest};
@@ -98,6 +99,24 @@ impl EventBus {
         slots.any(|slot| slot.name() == plugin && !slot.active.queues.is_empty())
     }
 
+    /// Waits until every listener has been told all there is, `patience` at most. Answers with the plugins that have not.
+    pub async fn told(&self, patience: Duration) -> Vec<String> {
+        let Some(table) = self.table.as_deref().map(ArcSwap::load_full) else {
+            return Vec::new();
+        };
+        let deadline = tokio::time::Instant::now() + patience;
+        let mut late = Vec::new();
+        for slot in table.slots() {
+            for queue in &slot.active.queues {
+                let told = tokio::time::timeout_at(deadline, queue.waiting.told()).await;
+                if told.is_err() {
+                    late.push(slot.name().to_owned());
+                }
+            }
+        }
+        late
+    }
+
     /// Events dropped because their plugin was too slow, by plugin, of those that listen.
     pub fn dropped(&self) -> Vec<(String, u64)> {
         let Some(table) = self.table.as_deref().map(ArcSwap::load) else {
@@ -124,12 +143,33 @@ pub(crate) struct EventQueue {
 struct Waiting {
     events: Mutex<Events>,
     changed: Notify,
+    /// Tells all who wait for the end of the queue.
+    emptied: Notify,
+}
+
+impl Waiting {
+    /// Waits until nothing is waiting and the listener has taken what was.
+    async fn told(&self) {
+        loop {
+            // Made before the look, so that no change in between is missed.
+            let emptied = self.emptied.notified();
+            {
+                let events = self.events.lock();
+                if events.queue.is_empty() && !events.is_telling {
+                    return;
+                }
+            }
+            emptied.await;
+        }
+    }
 }
 
 #[derive(Default)]
 struct Events {
     queue: VecDeque<Event>,
     bytes: usize,
+    /// Whether the listener is being told one that has left the queue.
+    is_telling: bool,
     is_closed: bool,
 }
 
@@ -189,6 +229,7 @@ async fn deliver(waiting: Arc<Waiting>, listener: Part<dyn EventListener>) {
         let next = {
             let mut events = waiting.events.lock();
             let next = events.queue.pop_front();
+            events.is_telling = next.is_some();
             if let Some(event) = &next {
                 events.bytes -= bytes_of(event);
             } else if events.is_closed {
@@ -197,6 +238,7 @@ async fn deliver(waiting: Arc<Waiting>, listener: Part<dyn EventListener>) {
             next
         };
         let Some(event) = next else {
+            waiting.emptied.notify_waiters();
             waiting.changed.notified().await;
             continue;
         };

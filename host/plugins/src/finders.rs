@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use lavalink_plugin_api::{Failure, Hint, Lyrics, Playlist, SearchKinds, SearchResults, SourcedTrack};
 
+use crate::bounds::{bounded_additions, bounded_lyrics, bounded_results};
 use crate::plugins::Plugins;
 
 impl Plugins {
@@ -20,12 +21,12 @@ impl Plugins {
         let mut added = vec![Vec::new(); tracks.len()];
         let tracks = Arc::new(tracks);
         for part in self.parts(|extensions| extensions.modifiers.clone()) {
-            let given = Arc::clone(&tracks);
+            let (given, plugin) = (Arc::clone(&tracks), part.plugin().to_owned());
             let answer =
                 part.call("modify_tracks", part.limits.info, move |modifier, host| {
                     let answers = modifier.modify_tracks(host, &given)?;
                     if answers.len() == given.len() {
-                        return Ok(answers);
+                        return bounded_additions(&plugin, answers);
                     }
                     Err(
                         Failure::fault("The modifier answers for another number of tracks.")
@@ -49,12 +50,13 @@ impl Plugins {
         let mut added = Vec::new();
         let playlist = Arc::new((source.to_owned(), playlist));
         for part in self.parts(|extensions| extensions.modifiers.clone()) {
-            let given = Arc::clone(&playlist);
+            let (given, plugin) = (Arc::clone(&playlist), part.plugin().to_owned());
             let answer = part.call("modify_playlist", part.limits.info, move |modifier, host| {
-                modifier.modify_playlist(host, &given.0, &given.1)
+                let answer = modifier.modify_playlist(host, &given.0, &given.1)?;
+                bounded_additions(&plugin, vec![answer])
             });
             match answer.await {
-                Ok(answer) => added.extend(answer),
+                Ok(answer) => added.extend(answer.into_iter().flatten()),
                 Err(failure) => part.report("its modifier of pluginInfo failed", &failure),
             }
         }
@@ -103,9 +105,10 @@ impl Plugins {
     ) -> Result<Option<(String, SearchResults)>, Failure> {
         let mut first = None;
         for (source, part) in self.described_parts(|extensions| extensions.searches.clone()) {
-            let query = query.to_owned();
+            let (query, plugin) = (query.to_owned(), part.plugin().to_owned());
             let answer = part.call("search", part.limits.search, move |search, host| {
-                search.search(host, &query, kinds)
+                let found = search.search(host, &query, kinds)?;
+                found.map(|results| bounded_results(&plugin, results)).transpose()
             });
             match answer.await {
                 Ok(Some(results)) => return Ok(Some((source, results))),
@@ -140,9 +143,10 @@ impl Plugins {
         let track = Arc::new(track);
         let mut first = None;
         for (_, part) in parts {
-            let given = Arc::clone(&track);
+            let (given, plugin) = (Arc::clone(&track), part.plugin().to_owned());
             let answer = part.call("lyrics", part.limits.search, move |lyrics, host| {
-                lyrics.load_lyrics(host, &given)
+                let found = lyrics.load_lyrics(host, &given)?;
+                found.map(|lyrics| bounded_lyrics(&plugin, lyrics)).transpose()
             });
             match answer.await {
                 Ok(Some(lyrics)) => return Ok(Some(lyrics)),

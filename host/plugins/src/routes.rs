@@ -4,6 +4,7 @@ use lavalink_plugin_api::{
     Endpoint, Failure, Interceptor, RestError, RestHead, RestRequest, RestResponse, Routes, Verdict,
 };
 
+use crate::bounds::{bounded_answer, bounded_verdict};
 use crate::parts::Part;
 use crate::plugins::Plugins;
 
@@ -33,7 +34,7 @@ impl EndpointCall {
     /// Lets the plugin answer.
     ///
     /// # Errors
-    /// What the client is to get as an error object; status 500 when the plugin panics or is too slow.
+    /// What the client is to get as an error object; status 500 when the plugin panics, is too slow, or says too much.
     pub async fn answer(self, head: RestHead, body: Vec<u8>) -> Result<RestResponse, RestError> {
         let request = RestRequest {
             head,
@@ -41,10 +42,11 @@ impl EndpointCall {
             body,
         };
         let index = self.index;
+        let plugin = self.part.plugin().to_owned();
         let answered = self
             .part
             .call("route", self.part.limits.route, move |routes, host| {
-                routes.try_handle(host, index, request)
+                bounded_answer(&plugin, routes.try_handle(host, index, request)?)
             });
         match answered.await {
             Ok(answer) => answer,
@@ -90,7 +92,9 @@ impl Plugins {
                         parameters,
                     }));
                 }
-                others.push(endpoint.method);
+                if !others.contains(&endpoint.method) {
+                    others.push(endpoint.method);
+                }
             }
         }
         if others.is_empty() {
@@ -100,26 +104,36 @@ impl Plugins {
         }
     }
 
-    /// Shows a request to the interceptors, in the order of their plugins, until one of them answers it.
+    /// Shows a request to the interceptors, in the order of their plugins, until one of them answers it. One that would
+    /// answer, and says too much, does not let the request pass.
     pub async fn intercept(&self, head: RestHead) -> Intercepted {
         let interceptors = self.parts(|extensions| extensions.interceptors.clone());
         let mut passed = Vec::new();
         for part in interceptors {
-            let asked = head.clone();
+            let (asked, plugin) = (head.clone(), part.plugin().to_owned());
             let verdict = part.call("intercept", part.limits.intercept, move |interceptor, host| {
-                interceptor.before(host, &asked)
+                Ok(bounded_verdict(&plugin, interceptor.before(host, &asked)?))
             });
-            match verdict.await {
-                Ok(Verdict::Proceed) => passed.push(part),
-                Ok(answer @ (Verdict::Answer(_) | Verdict::Refuse(_))) => {
-                    return Intercepted {
-                        answer: Some(answer),
-                        passed,
-                        head,
-                    };
+            let answer = match verdict.await {
+                Ok(Ok(Verdict::Proceed)) => {
+                    passed.push(part);
+                    continue;
                 }
-                Err(failure) => report(&part, &failure),
-            }
+                Ok(Ok(answer)) => answer,
+                Ok(Err(excess)) => {
+                    part.report("its interceptor's answer is not used", &excess);
+                    Verdict::Refuse(excess.into())
+                }
+                Err(failure) => {
+                    report(&part, &failure);
+                    continue;
+                }
+            };
+            return Intercepted {
+                answer: Some(answer),
+                passed,
+                head,
+            };
         }
         Intercepted {
             answer: None,

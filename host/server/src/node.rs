@@ -2,11 +2,8 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use crate::config::Config;
 use crate::live_lyrics::LiveLyrics;
-use crate::rest;
 use crate::services::Services;
 use crate::session::Registry;
 use crate::stats::CpuMeter;
@@ -23,15 +20,12 @@ pub struct Node {
     pub live_lyrics: LiveLyrics,
     /// CPU figures, shared by all who ask.
     pub cpu: CpuMeter,
-    /// The answer of `/v4/openapi.json`.
-    pub openapi: Bytes,
 }
 
 impl Node {
     /// A node without sessions.
     pub fn new(services: Arc<Services>) -> Self {
         let config = Arc::clone(&services.config);
-        let openapi = rest::write_openapi(&config.server.context_path, &config.metrics);
         let registry = Arc::new(Registry::new(services.plugins.events()));
         Self {
             config,
@@ -39,7 +33,6 @@ impl Node {
             registry,
             live_lyrics: LiveLyrics::default(),
             cpu: CpuMeter::new(),
-            openapi,
         }
     }
 }

@@ -33,6 +33,9 @@ use crate::tls;
 /// Longest time from the signal to stop until the process ends.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(5);
 
+/// Longest time of it for plugins to hear the last events.
+const LAST_EVENTS_DEADLINE: Duration = Duration::from_secs(2);
+
 /// Folder of compiled components in the plugins' data directory; no plugin can have this name.
 const COMPILED_DIR: &str = "~compiled";
 
@@ -144,7 +147,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Closes sockets and voice connections.
+/// Closes sockets and voice connections, and lets plugins hear of it.
 async fn shut_down(node: &Node, serving: tokio::task::JoinHandle<()>) {
     let players = node.registry.shut_down();
     let playing = players
@@ -164,6 +167,10 @@ async fn shut_down(node: &Node, serving: tokio::task::JoinHandle<()>) {
         let _outcome = serving.await;
     }
     node.registry.sockets_closed().await;
+    let events = node.services.plugins.events();
+    for plugin in events.told(LAST_EVENTS_DEADLINE).await {
+        tracing::warn!("Plugin {plugin} did not take its last events within {LAST_EVENTS_DEADLINE:?}");
+    }
 }
 
 /// What can be wrong with settings that are each valid by themselves. Starts nothing.
@@ -300,7 +307,7 @@ fn load_plugins(
         }
     }
     for (plugin, endpoint) in plugins.endpoints() {
-        if rest::is_taken(&endpoint.path) {
+        if rest::is_own(&config.metrics, &endpoint.path) {
             tracing::warn!(
                 "Plugin {plugin}: its endpoint {} {} is never asked, the node answers that path itself",
                 endpoint.method,

@@ -4,8 +4,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::Request;
-use axum::http::{HeaderValue, Method, Response, StatusCode};
+use axum::http::{Method, Response, StatusCode};
 use axum::response::IntoResponse;
 use lavalink_plugin_api::{Failure, Playlist as FoundPlaylist, SearchKinds, SearchResults, SourcedTrack};
 use lavalink_protocol::ids::GuildId;
@@ -15,8 +14,9 @@ use lavalink_protocol::track::Track;
 use serde::Serialize;
 
 use super::errors::ApiError;
+use super::openapi::{Operation, operations as doc};
 use super::tracks::undecodable_track;
-use super::{json, query, routes};
+use super::{json, query};
 use crate::live_lyrics;
 use crate::load;
 use crate::node::Node;
@@ -69,6 +69,32 @@ fn parse(path: &str) -> Option<Finder> {
     }
 }
 
+/// The paths there are when plugins search and find lyrics, with what their methods do.
+pub fn documented(
+    searches: bool,
+    lyrics: bool,
+) -> impl Iterator<Item = (&'static str, Vec<(Method, &'static Operation)>)> {
+    let all = [
+        (searches, Finder::Search, vec![(Method::GET, &doc::LOAD_SEARCH)]),
+        (lyrics, Finder::Lyrics, vec![(Method::GET, &doc::LYRICS)]),
+        (
+            lyrics,
+            Finder::PlayerLyrics(String::new(), String::new()),
+            vec![(Method::GET, &doc::PLAYER_LYRICS)],
+        ),
+        (
+            lyrics,
+            Finder::Subscription(String::new(), String::new()),
+            vec![
+                (Method::POST, &doc::SUBSCRIBE_LYRICS),
+                (Method::DELETE, &doc::UNSUBSCRIBE_LYRICS),
+            ],
+        ),
+    ];
+    let there = all.into_iter().filter(|(is_there, ..)| *is_there);
+    there.map(|(_, finder, operations)| (finder.template(), operations))
+}
+
 impl Finder {
     /// Template of the path, for the metrics.
     pub fn template(&self) -> &'static str {
@@ -80,14 +106,22 @@ impl Finder {
         }
     }
 
-    /// 405 for a method the path does not take.
-    pub fn refuse_method(&self, request: &Request) -> Option<Response<Body>> {
-        let (allowed, allow) = match self {
-            Self::Subscription(..) => (&[Method::POST, Method::DELETE], "POST,DELETE"),
-            _ => (&[Method::GET, Method::HEAD], "GET"),
+    /// The methods the path takes; a HEAD is a GET.
+    pub fn methods(&self) -> &'static [&'static str] {
+        match self {
+            Self::Subscription(..) => &["POST", "DELETE"],
+            _ => &["GET"],
+        }
+    }
+
+    /// Whether this is one of them.
+    pub fn takes(&self, method: &Method) -> bool {
+        let wanted = if method == Method::HEAD {
+            "GET"
+        } else {
+            method.as_str()
         };
-        (!allowed.contains(request.method()))
-            .then(|| routes::not_allowed(request, HeaderValue::from_static(allow)))
+        self.methods().contains(&wanted)
     }
 
     /// Answers a request.

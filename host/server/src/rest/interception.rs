@@ -1,4 +1,4 @@
-//! Interceptors of plugins around a request that gave the right password.
+//! Interceptors of plugins around a request that gave the right password, the handshake of a WebSocket included.
 
 use std::sync::Arc;
 

@@ -34,10 +34,10 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::IntoResponse;
 
 pub use errors::ApiError;
+pub use interception::around as intercepted;
 pub use metrics::check_path as check_metrics_path;
-pub use openapi::write as write_openapi;
 pub use request_log::Peer;
-pub use routes::is_taken;
+pub use routes::is_own;
 
 pub use players::change as change_player;
 

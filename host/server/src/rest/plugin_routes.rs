@@ -35,8 +35,8 @@ pub async fn answer(State(node): State<Arc<Node>>, request: Request) -> Response
         return no_endpoint(&request);
     };
     let (mut response, label) = if let Some(finder) = finders::find(&node, path) {
-        if let Some(refusal) = finder.refuse_method(&request) {
-            return refusal;
+        if !finder.takes(request.method()) {
+            return routes::other_method(&node, request, finder.methods().iter().copied()).await;
         }
         if let Some(refusal) = auth::refuse(&node, &request) {
             return refusal;
@@ -55,9 +55,7 @@ pub async fn answer(State(node): State<Arc<Node>>, request: Request) -> Response
         match node.services.plugins.route(request.method().as_str(), path) {
             Routed::Nowhere => return no_endpoint(&request),
             Routed::OtherMethods(methods) => {
-                let allow = HeaderValue::from_str(&methods.join(","));
-                let allow = allow.unwrap_or(HeaderValue::from_static(""));
-                return routes::not_allowed(&request, allow);
+                return routes::other_method(&node, request, methods.iter().map(String::as_str)).await;
             }
             Routed::Endpoint(call) => {
                 if let Some(refusal) = auth::refuse(&node, &request) {

@@ -14,8 +14,8 @@ use axum::routing::{MethodFilter, MethodRouter, any};
 
 use super::openapi::{self, Operation, operations as doc};
 use super::{
-    ApiError, auth, diagnosis, info, metrics, players, plugin_routes, plugins, route_planner, sessions,
-    tracks,
+    ApiError, auth, diagnosis, info, interception, metrics, players, plugin_routes, plugins, route_planner,
+    sessions, tracks,
 };
 use crate::config::MetricsConfig;
 use crate::node::Node;
@@ -107,12 +107,8 @@ impl Endpoint {
         if self.guard == Guard::Handler {
             return self.router;
         }
-        let declared = allow(self.operations.iter().map(|(method, _)| method));
-        let known = self.operations.iter().flat_map(|(method, _)| {
-            let head = (method == Method::GET).then_some(&Method::HEAD);
-            std::iter::once(method).chain(head)
-        });
-        let known = allow(known.chain([&Method::OPTIONS]));
+        let methods = || self.operations.iter().map(|(method, _)| method.as_str());
+        let (declared, known) = (allow(methods()), allow(known(methods())));
         let mut router = self
             .router
             .options(move || std::future::ready(options(known.clone())));
@@ -144,6 +140,34 @@ fn endpoints(metrics: &MetricsConfig) -> Vec<Endpoint> {
 /// Whether another route already answers this path.
 pub fn is_taken(path: &str) -> bool {
     path == ERROR_PAGE || fixed().iter().any(|endpoint| endpoint.path == path)
+}
+
+/// Whether the node itself answers every request a plugin's endpoint at this path could get.
+pub fn is_own(metrics: &MetricsConfig, path: &str) -> bool {
+    is_error_page(path)
+        || endpoints(metrics)
+            .iter()
+            .any(|endpoint| covers(&endpoint.path, path))
+}
+
+/// Whether this is the error page, which no document has.
+pub fn is_error_page(path: &str) -> bool {
+    path == ERROR_PAGE
+}
+
+/// Whether every path that matches a plugin's pattern also matches a template of the node's.
+pub fn covers(template: &str, pattern: &str) -> bool {
+    let is_variable = |segment: &str| segment.starts_with('{') && segment.ends_with('}');
+    let (mut own, mut others) = (template.split('/'), pattern.split('/'));
+    loop {
+        match (own.next(), others.next()) {
+            (None, None) => return true,
+            (Some(own), Some(other)) if own == other && !is_variable(own) => {}
+            (Some(own), Some(other)) if is_variable(own) && !other.is_empty() && !other.starts_with("{*") => {
+            }
+            _ => return false,
+        }
+    }
 }
 
 /// The paths every node has.
@@ -196,9 +220,34 @@ pub fn all(node: &Arc<Node>) -> Router<Arc<Node>> {
     router.fallback(plugin_routes::answer)
 }
 
+/// Answers what is no request of a path's own: OPTIONS behind the password, all else with 405.
+pub async fn other_method<'a>(
+    node: &Arc<Node>,
+    request: Request,
+    methods: impl Iterator<Item = &'a str>,
+) -> Response<Body> {
+    if request.method() != Method::OPTIONS {
+        return not_allowed(&request, allow(methods));
+    }
+    if let Some(refusal) = auth::refuse(node, &request) {
+        return refusal;
+    }
+    let allow = allow(known(methods));
+    interception::around(node, request, |_| std::future::ready(options(allow))).await
+}
+
+/// The methods of a path, and those that come with them.
+fn known<'a>(methods: impl Iterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
+    let with_head = methods.flat_map(|method| {
+        let head = (method == "GET").then_some("HEAD");
+        std::iter::once(method).chain(head)
+    });
+    with_head.chain(["OPTIONS"])
+}
+
 /// `Allow` as Java writes it.
-fn allow<'a>(methods: impl Iterator<Item = &'a Method>) -> HeaderValue {
-    let names: Vec<&str> = methods.map(Method::as_str).collect();
+fn allow<'a>(methods: impl Iterator<Item = &'a str>) -> HeaderValue {
+    let names: Vec<&str> = methods.collect();
     // Cannot fail: method names are tokens.
     HeaderValue::from_str(&names.join(",")).unwrap_or(HeaderValue::from_static(""))
 }
@@ -208,9 +257,30 @@ fn options(allow: HeaderValue) -> Response<Body> {
 }
 
 /// 405 with the methods a path takes.
-pub fn not_allowed(request: &Request, allow: HeaderValue) -> Response<Body> {
+fn not_allowed(request: &Request, allow: HeaderValue) -> Response<Body> {
     let message = format!("Method '{}' is not supported.", request.method());
     let mut response = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, message).into_response();
     response.headers_mut().insert(header::ALLOW, allow);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_covers_what_the_node_would_answer_itself() {
+        for (template, pattern, expected) in [
+            ("/v4/info", "/v4/info", true),
+            ("/v4/info", "/v4/{x}", false),
+            ("/v4/sessions/{sessionId}", "/v4/sessions/mine", true),
+            ("/v4/sessions/{sessionId}", "/v4/sessions/{own}", true),
+            ("/v4/sessions/{sessionId}", "/v4/sessions/{*rest}", false),
+            ("/v4/sessions/{sessionId}", "/v4/sessions/", false),
+            ("/v4/sessions/{sessionId}", "/v4/sessions/a/b", false),
+            ("/", "/", true),
+        ] {
+            assert_eq!(covers(template, pattern), expected, "{template} {pattern}");
+        }
+    }
 }

@@ -223,7 +223,7 @@ impl Registry {
     }
 
     /// Ends everything: sockets are closed with 1001, players destroyed. Returns the players, whose voice connections
-    /// are still closing.
+    /// are still closing. Plugins hear of the end of sessions that wait at once, of the others with their sockets.
     pub fn shut_down(&self) -> Vec<PlayerHandle> {
         let (connected, waiting) = {
             let mut sessions = self.sessions.lock();
@@ -240,20 +240,23 @@ impl Registry {
         }
         for waiting in waiting.values() {
             waiting.timer.abort();
+            tell_end(&waiting.session);
             players.extend(waiting.session.close_players());
         }
         players
     }
 }
 
+fn tell_end(session: &Session) {
+    let events = session.outbox.events();
+    events.emit(Topic::Sessions, || Event::SessionDestroyed {
+        session: session.to_plugin(),
+    });
+}
+
 /// Destroys the players of a session that nobody can reach any more.
 fn destroy(session: &Arc<Session>) {
-    session
-        .outbox
-        .events()
-        .emit(Topic::Sessions, || Event::SessionDestroyed {
-            session: session.to_plugin(),
-        });
+    tell_end(session);
     session.outbox.end();
     let players = session.close_players();
     let playing = players

@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use self::handshake::{Accepted, Refusal};
 use crate::node::Node;
-use crate::rest::Peer;
+use crate::rest::{self, Peer};
 use crate::session::{Claim, Session};
 
 /// Tells the client whether its session goes on.
@@ -46,16 +46,33 @@ impl Client {
     }
 }
 
-/// `/v4/websocket`: checks the handshake and takes the connection over.
-pub async fn connect(State(node): State<Arc<Node>>, mut request: Request) -> Response<Body> {
+/// `/v4/websocket`: checks the handshake and takes the connection over. The interceptors of plugins see it when the
+/// password is right.
+pub async fn connect(State(node): State<Arc<Node>>, request: Request) -> Response<Body> {
     let peer = Peer::with_port(request.extensions());
     tracing::info!("Incoming connection from {peer}");
-    let accepted = match handshake::check(request.method(), request.headers(), &node.config.password) {
+    let checked = handshake::check(request.method(), request.headers(), &node.config.password);
+    if checked == Err(Refusal::Unauthorized) {
+        tracing::error!("Authentication failed from {peer}");
+        return refuse(Refusal::Unauthorized);
+    }
+    let shaking = Arc::clone(&node);
+    rest::intercepted(&node, request, |request| async move {
+        open(&shaking, request, peer, checked)
+    })
+    .await
+}
+
+/// Answers a handshake that gave the right password.
+fn open(
+    node: &Arc<Node>,
+    mut request: Request,
+    peer: String,
+    checked: Result<Accepted, Refusal>,
+) -> Response<Body> {
+    let accepted = match checked {
         Ok(accepted) => accepted,
         Err(refusal) => {
-            if refusal == Refusal::Unauthorized {
-                tracing::error!("Authentication failed from {peer}");
-            }
             let mut response = refuse(refusal);
             if refusal.is_authenticated() {
                 let is_waiting = handshake::wanted(request.headers())
@@ -83,6 +100,7 @@ pub async fn connect(State(node): State<Arc<Node>>, mut request: Request) -> Res
         user_agent,
         peer,
     };
+    let node = Arc::clone(node);
     tokio::spawn(async move {
         match (upgrade.await, claim) {
             (Ok(upgraded), Some(claim)) => socket::serve(node, TokioIo::new(upgraded), claim, &client).await,

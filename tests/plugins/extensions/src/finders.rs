@@ -15,6 +15,7 @@ impl InfoModifier for Modifier {
             let title = &track.info.title;
             match title.as_str() {
                 "plain" => None,
+                "slow additions" => crate::hang(),
                 "override" => Some("{\"probeInfo\":\"mine\"}".to_owned()),
                 _ => Some(format!("{{\"from\":\"{source}\",\"batch\":{}}}", tracks.len())),
             }
@@ -40,6 +41,9 @@ pub struct Sniffer;
 
 impl ContainerProbe for Sniffer {
     fn sniff(&self, _: &dyn Host, head: &[u8], _: &Hint) -> Result<Option<String>, Failure> {
+        if head.starts_with(b"SLOW") {
+            crate::hang();
+        }
         Ok(head.starts_with(b"EXTC").then(|| "mp3".to_owned()))
     }
 }
@@ -88,6 +92,7 @@ impl Search for Catalogue {
             "nothing" => return Ok(None),
             "fail" => return Err(Failure::suspicious("the catalogue is closed")),
             "panic" => panic!("a search that panics"),
+            "hang" => crate::hang(),
             _ => {}
         }
         let all = kinds == SearchKinds::default();
@@ -122,8 +127,10 @@ impl LyricsSource for Songbook {
     }
 
     fn load_lyrics(&self, _: &dyn Host, track: &SourcedTrack) -> Result<Option<Lyrics>, Failure> {
-        if track.track.info.title.contains("instrumental") {
-            return Ok(None);
+        match track.track.info.title.as_str() {
+            "instrumental" => return Ok(None),
+            "slow lyrics" => crate::hang(),
+            _ => {}
         }
         let line = |at: u64, text: &str| LyricsLine {
             timestamp: Duration::from_millis(at),

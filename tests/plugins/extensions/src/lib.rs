@@ -5,6 +5,8 @@ mod finders;
 mod rest;
 mod source;
 
+use std::time::Duration;
+
 use lavalink_plugin_api::{Event, EventListener, Failure, Host, Interest, Level, Plugin, export};
 use parking_lot::Mutex;
 
@@ -14,6 +16,16 @@ static DIARY: Mutex<Vec<String>> = Mutex::new(Vec::new());
 fn note(what: impl Into<String>) {
     DIARY.lock().push(what.into());
 }
+
+/// Does not come back, as a deadlock would. Not for components.
+fn hang() -> ! {
+    loop {
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
+/// The end of a session of this user is never taken note of.
+const FORGOTTEN_USER: u64 = 666;
 
 struct Listener;
 
@@ -38,6 +50,7 @@ impl EventListener for Listener {
                 )
             }
             Event::SessionPaused { session } => format!("paused {}", session.session_id),
+            Event::SessionDestroyed { session } if session.user_id == FORGOTTEN_USER => hang(),
             Event::SessionDestroyed { session } => format!("destroyed {}", session.session_id),
             Event::MessageOut { session_id, message } => format!("message {session_id} {message}"),
             Event::NewPlayer { player } => format!("new player {} {}", player.guild_id, player.user_id),

@@ -8,10 +8,10 @@ use lavalink_plugin_api::{
 };
 use serde_json::{Value, json};
 
-use crate::{DIARY, note};
+use crate::{DIARY, hang, note};
 
 /// The endpoints, in the order of their indices.
-const ENDPOINTS: [(&str, &str); 8] = [
+const ENDPOINTS: [(&str, &str); 12] = [
     ("GET", "/v4/ext/echo/{word}"),
     ("POST", "/v4/ext/echo/{word}"),
     ("GET", "/v4/ext/refuse"),
@@ -20,7 +20,14 @@ const ENDPOINTS: [(&str, &str); 8] = [
     ("GET", "/v4/ext/diary"),
     ("POST", "/v4/ext/host/{service}"),
     ("GET", "/v4/info"),
+    ("GET", "/v4/ext/huge/{bytes}"),
+    ("GET", "/v4/ext/verbose"),
+    ("GET", "/v4/ext/files/{*rest}"),
+    ("GET", "/v4/ext/hang"),
 ];
+
+/// More than the node takes of an answer, and less than an instance of a component has memory for.
+const TOO_MUCH: usize = 40 << 20;
 
 pub struct Desk;
 
@@ -56,8 +63,25 @@ impl Routes for Desk {
                 let answer = serve(host, service, &body)?;
                 Ok(RestResponse::json(answer.to_string()))
             }
+            8 => {
+                let bytes = request.parameters[0].1.parse();
+                let bytes = bytes.map_err(|error| RestError::new(400, format!("{error}")))?;
+                Ok(huge(bytes))
+            }
+            9 => Err(RestError::new(418, "I am a teapot. ".repeat(100_000))),
+            10 => Ok(echo(&request)),
+            11 => hang(),
             _ => Ok(RestResponse::json("\"a path of the node's own\"")),
         }
+    }
+}
+
+/// An answer of so many bytes. They are zeroes, which cost a library no memory until somebody looks at them.
+fn huge(bytes: usize) -> RestResponse {
+    RestResponse {
+        status: 200,
+        headers: Vec::new(),
+        body: vec![0; bytes],
     }
 }
 
@@ -132,18 +156,22 @@ impl Interceptor for Doorman {
         match wish.map(|(_, value)| &value[..]) {
             Some(b"refuse") => Ok(Verdict::Refuse(RestError::new(403, "not today"))),
             Some(b"answer") => Ok(Verdict::Answer(RestResponse::json("{\"intercepted\":true}"))),
+            Some(b"huge") => Ok(Verdict::Answer(huge(TOO_MUCH))),
+            Some(b"verbose") => Ok(Verdict::Refuse(RestError::new(403, "no ".repeat(100_000)))),
             Some(b"fail") => Err(Failure::common("an interceptor that fails")),
             Some(b"panic") => panic!("an interceptor that panics"),
-            Some(b"hang") => loop {
-                std::thread::sleep(Duration::from_secs(1));
-            },
+            Some(b"hang") => hang(),
             _ => Ok(Verdict::Proceed),
         }
     }
 
-    fn after(&self, _: &dyn Host, request: &RestHead, status: u16) -> Result<(), Failure> {
+    fn after(&self, host: &dyn Host, request: &RestHead, status: u16) -> Result<(), Failure> {
+        let told = format!("after {} {} {status}", request.method, request.path);
+        if request.path == "/v4/websocket" {
+            host.log(Level::Info, &told);
+        }
         if !request.path.starts_with("/v4/ext/diary") {
-            note(format!("after {} {} {status}", request.method, request.path));
+            note(told);
         }
         Ok(())
     }

@@ -158,6 +158,14 @@ impl Operation {
     }
 }
 
+/// The answers of every operation behind the password, for one that has no [`Operation`].
+pub(super) fn guarded_answers() -> Map<String, Value> {
+    let answers = GUARDED.iter();
+    answers
+        .map(|answer| (answer.status.to_string(), answer.to_json()))
+        .collect()
+}
+
 fn content(schema: &str) -> Value {
     json!({"application/json": {"schema": {"$ref": format!("#/components/schemas/{schema}")}}})
 }

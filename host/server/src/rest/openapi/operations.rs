@@ -17,6 +17,12 @@ const GUILD: Parameter = Parameter {
     what: "The guild the player plays in.",
 };
 const TRACE: Parameter = optional("trace", Kind::Text, "Unless `false`, errors come with a trace.");
+const SKIP_OWN: Parameter = optional(
+    "skipTrackSource",
+    Kind::Switch,
+    "Does not prefer the track's own source.",
+);
+const NO_LYRICS: Answer = Answer::empty(204, "There are no lyrics.");
 const NO_SESSION: Answer = Answer::error(404, "No such session is connected.");
 const BAD_TRACK: Answer = Answer::json(500, "A track cannot be decoded.", "UndecodableTrack");
 
@@ -139,6 +145,109 @@ pub const DECODE_TRACKS: Operation = Operation {
     parameters: &[TRACE],
     body: Some("EncodedTracks"),
     answers: &[Answer::json(200, "The tracks, in order.", "Tracks"), BAD_TRACK],
+};
+/// `GET /v4/loadsearch`
+pub const LOAD_SEARCH: Operation = Operation {
+    id: "loadSearch",
+    tag: "tracks",
+    summary: "Searches for tracks, albums, artists, playlists and texts, as the LavaSearch plugin of the Java server.",
+    parameters: &[
+        Parameter {
+            name: "query",
+            place: "query",
+            required: true,
+            kind: Kind::Text,
+            what: "What to search for.",
+        },
+        optional(
+            "types",
+            Kind::Text,
+            "`track`, `album`, `artist`, `playlist`, `text`, with commas between; all unless given.",
+        ),
+        TRACE,
+    ],
+    body: None,
+    answers: &[
+        Answer::json(200, "What was found.", "SearchResult"),
+        Answer::empty(204, "Nothing was found."),
+        Answer::error(400, "The query is missing."),
+        Answer::error(500, "The plugin that searches failed."),
+    ],
+};
+/// `GET /v4/lyrics`
+pub const LYRICS: Operation = Operation {
+    id: "getLyrics",
+    tag: "tracks",
+    summary: "The lyrics of a track, as the LavaLyrics plugin of the Java server.",
+    parameters: &[
+        optional("track", Kind::Text, "The track string."),
+        optional("encodedTrack", Kind::Text, "The same."),
+        SKIP_OWN,
+        TRACE,
+    ],
+    body: None,
+    answers: &[
+        Answer::json(200, "The lyrics.", "Lyrics"),
+        NO_LYRICS,
+        Answer::error(
+            400,
+            "No track was given, or `skipTrackSource` is neither true nor false.",
+        ),
+        Answer::error(
+            500,
+            "The track cannot be decoded, or the plugin that finds lyrics failed.",
+        ),
+    ],
+};
+/// `GET …/players/{guildId}/track/lyrics`
+pub const PLAYER_LYRICS: Operation = Operation {
+    id: "getPlayerLyrics",
+    tag: "players",
+    summary: "The lyrics of the track a player plays.",
+    parameters: &[SESSION, GUILD, SKIP_OWN, TRACE],
+    body: None,
+    answers: &[
+        Answer::json(200, "The lyrics.", "Lyrics"),
+        NO_LYRICS,
+        Answer::error(
+            400,
+            "The guild id is no number, or `skipTrackSource` is neither true nor false.",
+        ),
+        Answer::error(
+            404,
+            "No such session is connected, it has no such player, or nothing plays.",
+        ),
+        Answer::error(500, "The plugin that finds lyrics failed."),
+    ],
+};
+/// `POST …/players/{guildId}/lyrics/subscribe`
+pub const SUBSCRIBE_LYRICS: Operation = Operation {
+    id: "subscribeLyrics",
+    tag: "players",
+    summary: "Begins to send the lines of what a player plays.",
+    parameters: &[SESSION, GUILD, SKIP_OWN, TRACE],
+    body: None,
+    answers: &[
+        Answer::empty(204, "The lines will be sent."),
+        Answer::error(
+            400,
+            "The guild id is no number, or `skipTrackSource` is neither true nor false.",
+        ),
+        Answer::error(404, "No such session is connected, or it has no such player."),
+    ],
+};
+/// `DELETE …/players/{guildId}/lyrics/subscribe`
+pub const UNSUBSCRIBE_LYRICS: Operation = Operation {
+    id: "unsubscribeLyrics",
+    tag: "players",
+    summary: "Ends it.",
+    parameters: &[SESSION, GUILD, TRACE],
+    body: None,
+    answers: &[
+        Answer::empty(204, "No lines are sent any more."),
+        Answer::error(400, "The guild id is no number."),
+        Answer::error(404, "No such session is connected, or it has no such player."),
+    ],
 };
 /// `PATCH /v4/sessions/{sessionId}`
 pub const UPDATE_SESSION: Operation = Operation {
