@@ -162,6 +162,7 @@ impl HttpClient {
 
     async fn send(&self, request: Request) -> Result<Response, NetError> {
         let max_bytes = request.max_bytes;
+        let unpack = !request.asks_for_encoding();
         if let (Some(routed), Route::Planned | Route::PlannedSearch) = (&self.routed, request.route) {
             let follows = request.follow_redirects;
             let is_search = request.route == Route::PlannedSearch;
@@ -170,7 +171,7 @@ impl HttpClient {
             let answer = routed
                 .execute(request, hosts.as_deref(), follows, is_search)
                 .await?;
-            return Response::new(answer, max_bytes, self.read_timeout).await;
+            return Response::new(answer, max_bytes, self.read_timeout, unpack).await;
         }
         // Each hop may need both; three slow hops are patience enough.
         let hops = if request.follow_redirects { 3 } else { 1 };
@@ -185,7 +186,7 @@ impl HttpClient {
                 stage: Stage::Head,
                 after: deadline,
             }))?;
-        Response::new(answer, max_bytes, self.read_timeout).await
+        Response::new(answer, max_bytes, self.read_timeout, unpack).await
     }
 
     /// From hop to hop until an answer is no redirect, each held against the rules.

@@ -53,6 +53,8 @@ pub struct HttpOrigin {
     run: u64,
     /// Present when the request asks for titles.
     titles: Option<Arc<StreamTitles>>,
+    /// Of the first answer.
+    state: Option<MediumState>,
     /// Takes the titles out of the open answer.
     deinterleaver: Option<Deinterleaver>,
 }
@@ -76,6 +78,7 @@ impl HttpOrigin {
             failures: 0,
             run: 0,
             titles,
+            state: None,
             deinterleaver: None,
         }
     }
@@ -203,14 +206,20 @@ impl HttpOrigin {
     /// Checks that an answer goes on at the current position and makes it the open one.
     async fn accept(&mut self, mut response: Response) -> Result<(), NetError> {
         self.run = 0;
+        if matches!(response.status(), 200 | 203 | 206) && !self.live {
+            self.compare_state(&response)?;
+        }
         match response.status() {
             206 => {
                 let range = response.header("content-range").and_then(ContentRange::parse);
+                let is_packed = response
+                    .header("content-encoding")
+                    .is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity"));
                 match range {
                     Some(ContentRange {
                         first: Some(first),
                         total,
-                    }) if first == self.position => {
+                    }) if first == self.position && !is_packed => {
                         self.ranges = Some(true);
                         self.learn_total(total, &response)?;
                     }
@@ -263,6 +272,22 @@ impl HttpOrigin {
         self.deinterleaver = interval.and_then(Deinterleaver::new);
         self.response = Some(response);
         Ok(())
+    }
+
+    /// Refuses an answer that is of another state of the medium than the first was.
+    fn compare_state(&mut self, response: &Response) -> Result<(), NetError> {
+        let now = MediumState::of(response);
+        match &self.state {
+            Some(before) if before.differs_from(&now) => Err(NetError::Protocol {
+                host: response.host().to_owned(),
+                reason: "the medium changed while it was read".to_owned(),
+            }),
+            Some(_) => Ok(()),
+            None => {
+                self.state = Some(now);
+                Ok(())
+            }
+        }
     }
 
     fn learn_total(&mut self, total: Option<u64>, response: &Response) -> Result<(), NetError> {
@@ -341,6 +366,36 @@ impl ByteOrigin for HttpOrigin {
     }
 }
 
+/// What tells one state of a medium from another (RFC 9110, section 8.8).
+#[derive(Debug, Default, PartialEq, Eq)]
+struct MediumState {
+    /// A strong entity tag.
+    tag: Option<String>,
+    modified: Option<String>,
+}
+
+impl MediumState {
+    fn of(response: &Response) -> Self {
+        let text = |name| response.header(name).map(str::to_owned);
+        Self {
+            tag: text("etag").filter(|tag| !tag.starts_with("W/")),
+            modified: text("last-modified"),
+        }
+    }
+
+    /// Whether the tags differ and the times do not speak against it: the servers behind one name may tag the same file
+    /// each in its own way.
+    fn differs_from(&self, now: &Self) -> bool {
+        let is_other_tag = self
+            .tag
+            .as_ref()
+            .zip(now.tag.as_ref())
+            .is_some_and(|(a, b)| a != b);
+        let is_same_time = self.modified.is_some() && self.modified == now.modified;
+        is_other_tag && !is_same_time
+    }
+}
+
 /// A `Content-Range` header (RFC 9110, 14.4) in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct ContentRange {
@@ -380,6 +435,20 @@ impl ContentRange {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn another_tag_is_another_state_unless_the_time_is_the_same() {
+        let state = |tag: Option<&str>, modified: Option<&str>| MediumState {
+            tag: tag.map(str::to_owned),
+            modified: modified.map(str::to_owned),
+        };
+        let before = state(Some("a"), Some("Mon"));
+        assert!(before.differs_from(&state(Some("b"), Some("Tue"))));
+        assert!(before.differs_from(&state(Some("b"), None)));
+        assert!(!before.differs_from(&state(Some("b"), Some("Mon"))));
+        assert!(!before.differs_from(&state(Some("a"), Some("Tue"))));
+        assert!(!before.differs_from(&state(None, Some("Tue"))));
+    }
 
     #[test]
     fn content_ranges_are_read() {

@@ -6,6 +6,7 @@
 
 mod client;
 mod egress;
+mod encoding;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;

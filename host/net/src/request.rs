@@ -64,6 +64,12 @@ impl Request {
         }
     }
 
+    /// Whether whoever made it unpacks the body himself.
+    pub(crate) fn asks_for_encoding(&self) -> bool {
+        let is_it = |(name, _): &(String, Vec<u8>)| name.eq_ignore_ascii_case("accept-encoding");
+        self.headers.iter().any(is_it)
+    }
+
     /// The request in the client's types. Credentials in the URL become an `Authorization` header.
     pub(crate) fn build(self, client: &Client) -> Result<reqwest::Request, NetError> {
         let url = parse_url(&self.url)?;

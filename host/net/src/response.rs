@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use hyper_util::client::legacy::connect::HttpInfo;
 use reqwest::Version;
 
+use crate::encoding::Unpacker;
 use crate::icy;
 use crate::request::{MAX_HEADER_BYTES, host_of};
 use crate::{NetError, Stage};
@@ -21,17 +22,20 @@ pub struct Response {
     body: reqwest::Response,
     /// Bytes received but not yet asked for.
     pending: Bytes,
+    /// Unpacks the body where it is compressed.
+    unpacker: Option<Unpacker>,
     delivered: u64,
     max_bytes: Option<u64>,
     read_timeout: Duration,
 }
 
 impl Response {
-    /// Takes over from the client once the head is in.
+    /// Takes over from the client once the head is in. `unpack`: the body is wanted as it is, however it is sent.
     pub(crate) async fn new(
         body: reqwest::Response,
         max_bytes: Option<u64>,
         read_timeout: Duration,
+        unpack: bool,
     ) -> Result<Self, NetError> {
         let headers: Vec<_> = body
             .headers()
@@ -58,12 +62,16 @@ impl Response {
                 .map(|info| info.local_addr().ip()),
             body,
             pending: Bytes::new(),
+            unpacker: None,
             delivered: 0,
             max_bytes,
             read_timeout,
         };
         if response.body.version() == Version::HTTP_09 {
             response.read_icy_head().await?;
+        }
+        if unpack {
+            response.unpack();
         }
         Ok(response)
     }
@@ -115,7 +123,7 @@ impl Response {
             return Ok(Bytes::new());
         }
         if self.pending.is_empty() {
-            self.pending = self.receive().await?;
+            self.pending = self.next_piece().await?;
         }
         let mut length = self.pending.len().min(max);
         if let Some(limit) = self.max_bytes
@@ -138,6 +146,41 @@ impl Response {
     /// Whether the body stands at its first byte.
     pub(crate) fn is_unread(&self) -> bool {
         self.delivered == 0
+    }
+
+    /// From now on the body is unpacked. Length and ranges of the packed one mean nothing to the reader then.
+    fn unpack(&mut self) {
+        const OF_THE_PACKED: [&str; 3] = ["content-length", "content-encoding", "accept-ranges"];
+        // A part of a packed body cannot be unpacked.
+        if self.status == 206 {
+            return;
+        }
+        self.unpacker = self.header("content-encoding").and_then(Unpacker::of);
+        if self.unpacker.is_some() {
+            self.headers
+                .retain(|(name, _)| !OF_THE_PACKED.contains(&name.as_str()));
+        }
+    }
+
+    /// The next bytes of the body, unpacked where it is packed; empty is the end.
+    async fn next_piece(&mut self) -> Result<Bytes, NetError> {
+        loop {
+            let Some(unpacker) = &mut self.unpacker else {
+                return self.receive().await;
+            };
+            let unpacked = unpacker.unpack().map_err(|error| damaged(&self.host, &error))?;
+            if !unpacked.is_empty() {
+                return Ok(unpacked);
+            }
+            let received = self.receive().await?;
+            let Some(unpacker) = &mut self.unpacker else {
+                return Ok(received);
+            };
+            if received.is_empty() {
+                return unpacker.finish().map_err(|error| damaged(&self.host, &error));
+            }
+            unpacker.feed(received);
+        }
     }
 
     /// Waits for bytes from the connection; empty is the end.
@@ -189,6 +232,13 @@ impl Response {
             host: self.host.clone(),
             reason: "it does not speak HTTP".to_owned(),
         })
+    }
+}
+
+fn damaged(host: &str, error: &std::io::Error) -> NetError {
+    NetError::Protocol {
+        host: host.to_owned(),
+        reason: format!("its compressed body is damaged: {error}"),
     }
 }
 

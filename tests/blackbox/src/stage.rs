@@ -8,6 +8,9 @@ use crate::{
     node::{Node, NodeOptions},
 };
 
+/// Causes of gaps that a busy machine adds to any test.
+const MACHINE: [&str; 2] = ["cpuOverrun", "hostStolen"];
+
 /// A running scene.
 pub struct Stage {
     /// The voice server.
@@ -107,6 +110,27 @@ impl Stage {
             Ok(report) => report,
             Err(error) => panic!("{error}; report: {:#?}", self.discord.report(guild)),
         }
+    }
+
+    /// Fails unless a guild was heard clean: nothing wrong on the wire, and no gap but those of a busy machine, which the
+    /// node tells apart (many players in a debug build, beside other tests).
+    ///
+    /// # Panics
+    /// With what was wrong.
+    pub async fn assert_clean_of(&self, guild: u64, name: &str, report: &ConnectionReport) {
+        assert_eq!(report.violations(), Vec::<String>::new(), "{name}");
+        assert_eq!(report.rtp.lost, 0, "{name}: packets were lost");
+        if report.timing.gap_count == 0 {
+            return;
+        }
+        let path = format!("{}/diagnosis", self.socket.player(guild));
+        let diagnosis = self.rest.get(&path).await.json();
+        let gaps = diagnosis["gaps"].as_array().expect("a list");
+        let own: Vec<&Value> = gaps
+            .iter()
+            .filter(|gap| !MACHINE.iter().any(|cause| gap["cause"] == *cause))
+            .collect();
+        assert!(own.is_empty(), "{name}: {own:?}; heard: {:?}", report.timing.gaps);
     }
 
     /// Waits for the end of a guild's track and returns the reason.

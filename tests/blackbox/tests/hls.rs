@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fake_discord::{Config, analysis};
 use fake_services::{FakeServices, Resource};
-use lavalink_blackbox::{Stage, media, stage::assert_clean};
+use lavalink_blackbox::{Stage, media};
 use serde_json::json;
 
 const AAC: &[&str] = &["-c:a", "aac", "-b:a", "128k"];
@@ -65,7 +65,7 @@ async fn assert_heard(stage: &Stage, guild: u64, name: &str, frames: std::ops::R
     let report = stage
         .heard(guild, "the closing silence", |r| r.frames.silence >= 5)
         .await;
-    assert_clean(name, &report);
+    stage.assert_clean_of(guild, name, &report).await;
     assert!(
         frames.contains(&report.frames.media),
         "{name}: {} frames",

@@ -10,6 +10,7 @@ mod origin;
 mod playlist;
 mod segment;
 mod select;
+mod tags;
 
 use std::time::Duration;
 

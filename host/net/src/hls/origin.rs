@@ -30,6 +30,9 @@ const MAX_MISSING: u32 = 5;
 /// Where decoding begins before the time asked for, as in the audio engine: a decoder needs what is before it.
 const LEAD_IN: Duration = Duration::from_millis(100);
 
+/// A playlist that ends this many segments before what was played is taken for an old copy.
+const STALE_SEGMENTS: u64 = 5;
+
 /// Most bytes of an initialisation section; real ones have about a thousand.
 const MAX_SECTION_BYTES: u64 = 1024 * 1024;
 
@@ -225,16 +228,9 @@ impl HlsOrigin {
             let Some(Rendition { list, .. }) = &self.rendition else {
                 return Ok(false);
             };
-            let end = list.sequence.saturating_add(list.segments.len() as u64);
-            if !list.is_complete && (self.next < list.sequence || self.next > end) {
-                // Too late for what was next, or the server began to count anew.
-                tracing::debug!(
-                    wanted = self.next,
-                    first = list.sequence,
-                    end,
-                    "jumping to what the playlist has"
-                );
-                self.next = live_edge(list);
+            if let Some(next) = jump_from(self.next, list) {
+                tracing::debug!(wanted = self.next, next, "jumping to what the playlist has");
+                self.next = next;
                 self.is_break_due = true;
             }
             let segment = self
@@ -244,7 +240,10 @@ impl HlsOrigin {
             if let Some(segment) = segment {
                 let sequence = self.next;
                 self.next += 1;
-                self.is_break_due |= segment.is_discontinuous;
+                self.is_break_due |= segment.is_discontinuous || segment.is_gap;
+                if segment.is_gap {
+                    continue;
+                }
                 self.queued = Some(Part {
                     resource: segment.resource.clone(),
                     key: segment.key.clone(),
@@ -332,6 +331,8 @@ impl HlsOrigin {
             return Err(error);
         }
         tracing::debug!(%error, "a segment of a live stream is left out");
+        // What was read of it may end in the middle of something the next does not go on with.
+        self.is_break_due = true;
         Ok(())
     }
 
@@ -414,6 +415,22 @@ impl HlsOrigin {
         };
         Ok((bytes, key.iv.unwrap_or_else(|| sequence_iv(sequence))))
     }
+}
+
+/// Number of the segment to go on with when `next` will never be in the playlist any more.
+fn jump_from(next: u64, list: &MediaPlaylist) -> Option<u64> {
+    let count = list.segments.len() as u64;
+    let end = list.sequence.saturating_add(count);
+    if next < list.sequence {
+        // Too late for what was next.
+        return Some(if list.is_complete {
+            list.sequence
+        } else {
+            live_edge(list)
+        });
+    }
+    // A little behind is an old copy from another server of the same name; far behind, counting began anew.
+    (!list.is_complete && next > end.saturating_add(count.max(STALE_SEGMENTS))).then(|| live_edge(list))
 }
 
 /// Number of the segment a live stream is joined at.

@@ -3,16 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use m3u8_rs::{AlternativeMediaType, ByteRange, KeyMethod, MediaSegment, Playlist as Parsed};
 use reqwest::Url;
 
 use super::HlsProblem;
+use super::tags::{Line, attribute, is_yes, lines, number};
 
 /// Most bytes of a playlist: ten hours in segments of two seconds with long addresses.
 pub(super) const MAX_PLAYLIST_BYTES: u64 = 8 * 1024 * 1024;
 
 /// Most segments of one playlist.
 const MAX_SEGMENTS: usize = 50_000;
+
+/// Most renditions of one playlist that are looked at.
+const MAX_RENDITIONS: usize = 1_000;
 
 /// Longest segment believed; longer ones come from nonsense in `EXTINF`.
 const MAX_SEGMENT: Duration = Duration::from_secs(24 * 3600);
@@ -34,7 +37,7 @@ pub(super) enum Playlist {
 pub(super) struct Master {
     /// In the order listed.
     pub(super) variants: Vec<Variant>,
-    /// Audio renditions with an address of their own.
+    /// Audio renditions the variants name by their groups.
     pub(super) audio: Vec<AudioRendition>,
 }
 
@@ -50,10 +53,11 @@ pub(super) struct Variant {
     pub(super) audio_group: Option<String>,
 }
 
-/// `EXT-X-MEDIA:TYPE=AUDIO` with a `URI`.
+/// `EXT-X-MEDIA:TYPE=AUDIO`.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct AudioRendition {
-    pub(super) url: Url,
+    /// Without an address of its own it is the audio among the segments of the variants.
+    pub(super) url: Option<Url>,
     pub(super) group: String,
     pub(super) is_default: bool,
     pub(super) autoselect: bool,
@@ -88,6 +92,8 @@ pub(super) struct Segment {
     pub(super) map: Option<Arc<Map>>,
     /// It does not go on where the one before ended: container, codec and times may be others (`EXT-X-DISCONTINUITY`).
     pub(super) is_discontinuous: bool,
+    /// It is missing and not to be asked for (`EXT-X-GAP`).
+    pub(super) is_gap: bool,
 }
 
 /// An initialisation section.
@@ -115,173 +121,233 @@ pub(super) struct Key {
 
 /// Reads a playlist that came from `base`.
 pub(super) fn parse(text: &[u8], base: &Url) -> Result<Playlist, HlsProblem> {
-    let text = text
-        .strip_prefix(b"\xef\xbb\xbf")
-        .unwrap_or(text)
-        .trim_ascii_start();
-    let mut whole = Vec::with_capacity(text.len() + 16);
-    if text.starts_with(b"#EXTINF") || text.starts_with(b"#EXT-X-") {
-        // Some servers leave out the first line.
-        whole.extend_from_slice(b"#EXTM3U\n");
+    let text = String::from_utf8_lossy(text);
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    // Some servers leave out the first line.
+    if !["#EXTM3U", "#EXTINF", "#EXT-X-"]
+        .iter()
+        .any(|start| text.starts_with(start))
+    {
+        return Err(HlsProblem::Unreadable);
     }
-    whole.extend_from_slice(text);
-    // The parser takes an unterminated last line for nothing.
-    whole.push(b'\n');
-    match m3u8_rs::parse_playlist_res(&whole) {
-        Ok(Parsed::MasterPlaylist(master)) => read_master(master, base).map(Playlist::Master),
-        Ok(Parsed::MediaPlaylist(media)) => read_media(media, base).map(Playlist::Media),
-        Err(_) => Err(HlsProblem::Unreadable),
+    if lines(text).any(|line| matches!(line, Line::Tag("EXT-X-STREAM-INF", _))) {
+        read_master(text, base).map(Playlist::Master)
+    } else {
+        read_media(text, base).map(Playlist::Media)
     }
 }
 
-fn read_master(master: m3u8_rs::MasterPlaylist, base: &Url) -> Result<Master, HlsProblem> {
-    let variants: Vec<Variant> = master
-        .variants
-        .into_iter()
-        .filter(|variant| !variant.is_i_frame && !variant.uri.trim().is_empty())
-        .filter_map(|variant| {
-            Some(Variant {
-                url: base.join(variant.uri.trim()).ok()?,
-                bandwidth: variant.bandwidth,
-                codecs: variant.codecs.filter(|codecs| !codecs.trim().is_empty()),
-                has_resolution: variant.resolution.is_some(),
-                audio_group: variant.audio,
-            })
-        })
-        .collect();
-    let audio = master
-        .alternatives
-        .into_iter()
-        .filter(|media| media.media_type == AlternativeMediaType::Audio)
-        .filter_map(|media| {
-            Some(AudioRendition {
-                url: base.join(media.uri?.trim()).ok()?,
-                group: media.group_id,
-                is_default: media.default,
-                autoselect: media.autoselect,
-            })
-        })
-        .collect();
+fn read_master(text: &str, base: &Url) -> Result<Master, HlsProblem> {
+    let (mut variants, mut audio) = (Vec::new(), Vec::new());
+    let mut described = None;
+    for line in lines(text) {
+        if variants.len() + audio.len() >= MAX_RENDITIONS {
+            break;
+        }
+        match line {
+            Line::Tag("EXT-X-STREAM-INF", attributes) => described = Some(attributes),
+            Line::Tag("EXT-X-MEDIA", attributes) if attribute(attributes, "TYPE") == Some("AUDIO") => {
+                audio.push(AudioRendition {
+                    url: attribute(attributes, "URI").and_then(|uri| base.join(uri).ok()),
+                    group: attribute(attributes, "GROUP-ID").unwrap_or_default().to_owned(),
+                    is_default: is_yes(attributes, "DEFAULT"),
+                    autoselect: is_yes(attributes, "AUTOSELECT"),
+                });
+            }
+            Line::Tag(..) => {}
+            Line::Address(uri) => {
+                let Some((attributes, url)) = described.take().zip(base.join(uri).ok()) else {
+                    continue;
+                };
+                let owned = |name| attribute(attributes, name).map(str::to_owned);
+                variants.push(Variant {
+                    url,
+                    bandwidth: attribute(attributes, "BANDWIDTH").and_then(number).unwrap_or(0),
+                    codecs: owned("CODECS"),
+                    has_resolution: attribute(attributes, "RESOLUTION").is_some(),
+                    audio_group: owned("AUDIO"),
+                });
+            }
+        }
+    }
     if variants.is_empty() {
         return Err(HlsProblem::Empty);
     }
     Ok(Master { variants, audio })
 }
 
-fn read_media(media: m3u8_rs::MediaPlaylist, base: &Url) -> Result<MediaPlaylist, HlsProblem> {
-    if media.segments.len() > MAX_SEGMENTS {
-        return Err(HlsProblem::TooLong { limit: MAX_SEGMENTS });
+fn read_media(text: &str, base: &Url) -> Result<MediaPlaylist, HlsProblem> {
+    let mut reader = SegmentReader::new(base);
+    let mut segments = Vec::new();
+    let mut declared = Duration::ZERO;
+    let (mut sequence, mut is_complete) = (0, false);
+    for line in lines(text) {
+        match line {
+            Line::Tag("EXT-X-TARGETDURATION", value) => declared = seconds(value),
+            Line::Tag("EXT-X-MEDIA-SEQUENCE", value) => sequence = number(value).unwrap_or(0),
+            Line::Tag("EXT-X-ENDLIST", _) => is_complete = true,
+            Line::Tag(name, value) => reader.take(name, value)?,
+            Line::Address(uri) => {
+                if segments.len() >= MAX_SEGMENTS {
+                    return Err(HlsProblem::TooLong { limit: MAX_SEGMENTS });
+                }
+                segments.push(reader.segment(uri)?);
+            }
+        }
     }
-    let mut reader = SegmentReader {
-        base,
-        key: None,
-        map: None,
-        range_end: None,
-    };
-    let mut segments = Vec::with_capacity(media.segments.len());
-    for segment in media.segments {
-        segments.push(reader.read(segment)?);
-    }
-    let longest = segments.iter().map(|segment| segment.duration).max();
-    let declared = Duration::from_secs(media.target_duration.min(3600));
     let target = if declared.is_zero() {
+        let longest = segments.iter().map(|segment: &Segment| segment.duration).max();
         longest.unwrap_or_default()
     } else {
         declared
     };
     Ok(MediaPlaylist {
         target: target.clamp(TARGET_RANGE.0, TARGET_RANGE.1),
-        sequence: media.media_sequence,
-        is_complete: media.end_list,
+        sequence,
+        is_complete,
         segments,
     })
 }
 
-/// Carries what applies to all segments that follow a tag.
+/// Carries what applies to all segments that follow a tag, and what tags say about the next.
 struct SegmentReader<'a> {
     base: &'a Url,
-    key: Option<Arc<Key>>,
+    key: Result<Option<Arc<Key>>, HlsProblem>,
+    /// A key that can be used was named since the last segment; others for the same segment do not matter then.
+    has_key: bool,
     map: Option<Arc<Map>>,
     /// Where a range without an offset begins: behind the one before it in the same file.
     range_end: Option<(Url, u64)>,
+    duration: Duration,
+    range: Option<ByteRange>,
+    is_discontinuous: bool,
+    is_gap: bool,
 }
 
-impl SegmentReader<'_> {
-    fn read(&mut self, segment: MediaSegment) -> Result<Segment, HlsProblem> {
-        // The parser demands a vector even where there is no key, and takes such a tag for an unknown one.
-        if segment.unknown_tags.iter().any(|tag| tag.tag == "X-KEY") {
-            self.key = None;
+/// Count of bytes, and the first of them when it is told.
+type ByteRange = (u64, Option<u64>);
+
+impl<'a> SegmentReader<'a> {
+    fn new(base: &'a Url) -> Self {
+        Self {
+            base,
+            key: Ok(None),
+            has_key: false,
+            map: None,
+            range_end: None,
+            duration: Duration::ZERO,
+            range: None,
+            is_discontinuous: false,
+            is_gap: false,
         }
-        if let Some(key) = segment.key {
-            self.key = self.read_key(key)?;
+    }
+
+    /// Takes a tag that stands before a segment.
+    fn take(&mut self, name: &str, value: &str) -> Result<(), HlsProblem> {
+        match name {
+            "EXTINF" => self.duration = seconds(value),
+            "EXT-X-BYTERANGE" => self.range = byte_range(value),
+            "EXT-X-DISCONTINUITY" => self.is_discontinuous = true,
+            "EXT-X-GAP" => self.is_gap = true,
+            "EXT-X-KEY" => match self.read_key(value) {
+                Ok(key) => {
+                    self.key = Ok(key);
+                    self.has_key = true;
+                }
+                Err(problem) if !self.has_key => self.key = Err(problem),
+                Err(_) => {}
+            },
+            "EXT-X-MAP" => {
+                let uri = attribute(value, "URI").ok_or(HlsProblem::Address)?;
+                let range = attribute(value, "BYTERANGE").and_then(byte_range);
+                let resource = self.resource(uri, range)?;
+                self.map = Some(Arc::new(Map {
+                    resource,
+                    key: self.key.clone()?,
+                }));
+                self.range_end = None;
+            }
+            _ => {}
         }
-        if let Some(map) = segment.map {
-            let resource = self.resource(&map.uri, map.byte_range)?;
-            self.map = Some(Arc::new(Map {
-                resource,
-                key: self.key.clone(),
-            }));
-            self.range_end = None;
-        }
-        let resource = self.resource(&segment.uri, segment.byte_range)?;
-        let seconds = f64::from(segment.duration);
-        let duration = Duration::try_from_secs_f64(seconds)
-            .unwrap_or_default()
-            .min(MAX_SEGMENT);
+        Ok(())
+    }
+
+    /// The segment at `uri`, with what was said before it.
+    fn segment(&mut self, uri: &str) -> Result<Segment, HlsProblem> {
+        self.has_key = false;
+        let range = self.range.take();
+        let is_gap = std::mem::take(&mut self.is_gap);
+        let duration = std::mem::take(&mut self.duration);
         Ok(Segment {
-            resource,
-            duration,
-            key: self.key.clone(),
+            resource: self.resource(uri, range)?,
+            // What is not played takes no time.
+            duration: if is_gap { Duration::ZERO } else { duration },
+            key: self.key.clone()?,
             map: self.map.clone(),
-            is_discontinuous: segment.discontinuity,
+            is_discontinuous: std::mem::take(&mut self.is_discontinuous),
+            is_gap,
         })
     }
 
     fn resource(&mut self, uri: &str, range: Option<ByteRange>) -> Result<Resource, HlsProblem> {
-        let url = self.base.join(uri.trim()).map_err(|_| HlsProblem::Address)?;
-        let Some(range) = range else {
+        let url = self.base.join(uri).map_err(|_| HlsProblem::Address)?;
+        let Some((count, offset)) = range else {
             self.range_end = None;
             return Ok(Resource { url, range: None });
         };
         let follows = self.range_end.take().filter(|(before, _)| *before == url);
-        let start = range.offset.or(follows.map(|(_, end)| end)).unwrap_or(0);
-        let end = start.checked_add(range.length).ok_or(HlsProblem::Unreadable)?;
+        let start = offset.or(follows.map(|(_, end)| end)).unwrap_or(0);
+        let end = start.checked_add(count).ok_or(HlsProblem::Unreadable)?;
         self.range_end = Some((url.clone(), end));
         Ok(Resource {
             url,
-            range: Some((start, range.length)),
+            range: Some((start, count)),
         })
     }
 
-    fn read_key(&self, key: m3u8_rs::Key) -> Result<Option<Arc<Key>>, HlsProblem> {
+    fn read_key(&self, attributes: &str) -> Result<Option<Arc<Key>>, HlsProblem> {
         let refuse = |method: &str| HlsProblem::Encryption {
             method: method.to_owned(),
         };
-        match &key.method {
-            KeyMethod::None => return Ok(None),
-            KeyMethod::AES128 => {}
-            KeyMethod::SampleAES => return Err(refuse("SAMPLE-AES")),
-            KeyMethod::Other(other) => return Err(refuse(other)),
+        match attribute(attributes, "METHOD").ok_or(HlsProblem::Unreadable)? {
+            "NONE" => return Ok(None),
+            "AES-128" => {}
+            other => return Err(refuse(other)),
         }
-        if let Some(format) = key.keyformat.filter(|format| format != "identity") {
-            return Err(refuse(&format));
+        if let Some(format) = attribute(attributes, "KEYFORMAT").filter(|format| *format != "identity") {
+            return Err(refuse(format));
         }
-        let uri = key.uri.ok_or(HlsProblem::Unreadable)?;
-        let url = self.base.join(uri.trim()).map_err(|_| HlsProblem::Address)?;
-        let iv = match key.iv {
-            Some(text) => Some(parse_iv(&text).ok_or(HlsProblem::Unreadable)?),
+        let uri = attribute(attributes, "URI").ok_or(HlsProblem::Unreadable)?;
+        let url = self.base.join(uri).map_err(|_| HlsProblem::Address)?;
+        let iv = match attribute(attributes, "IV") {
+            Some(text) => Some(parse_iv(text).ok_or(HlsProblem::Unreadable)?),
             None => None,
         };
         Ok(Some(Arc::new(Key { url, iv })))
     }
 }
 
+/// The seconds a value begins with; none for nonsense.
+fn seconds(value: &str) -> Duration {
+    let text = value.split([',', ' ']).next().unwrap_or_default();
+    let seconds = text.parse().unwrap_or(0.0);
+    Duration::try_from_secs_f64(seconds)
+        .unwrap_or_default()
+        .min(MAX_SEGMENT)
+}
+
+/// `count[@offset]`.
+fn byte_range(value: &str) -> Option<ByteRange> {
+    let (count, offset) = match value.split_once('@') {
+        Some((count, offset)) => (count, Some(number(offset.trim())?)),
+        None => (value, None),
+    };
+    Some((number(count.trim())?, offset))
+}
+
 /// A hexadecimal sequence `0x…` of at most 16 bytes, right-aligned.
 fn parse_iv(text: &str) -> Option<[u8; 16]> {
-    let digits = text
-        .trim()
-        .strip_prefix("0x")
-        .or_else(|| text.trim().strip_prefix("0X"))?;
+    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"))?;
     if digits.is_empty() || digits.len() > 32 || digits.starts_with(['+', '-']) {
         return None;
     }
@@ -431,6 +497,63 @@ mod tests {
         assert!(master.variants[0].has_resolution);
         assert_eq!(master.audio.len(), 1);
         assert!(master.audio[0].is_default && master.audio[0].group == "aud");
+    }
+
+    #[test]
+    fn what_servers_write_besides_the_standard_is_read() {
+        let list = media(
+            "#EXTM3U\n#EXT-X-TARGETDURATION:9.6\n#EXT-X-MEDIA-SEQUENCE: 5 \n#EXT-X-MAP:URI=init.mp4\n\
+             #EXTINF:10,title=\"One, two\",artist=\"Three, four\"\n#EXT-X-PROGRAM-DATE-TIME:yesterday\na.ts\n\
+             #EXT-X-KEY:METHOD=AES-128,URI=key.bin,IV=\"0x01\"\n#EXTINF: 4.5 ,\nb.ts\n#EXTINF:-1,\nc.ts\n",
+        );
+        let paths: Vec<&str> = list.segments.iter().map(|s| s.resource.url.path()).collect();
+        assert_eq!(paths, ["/live/a.ts", "/live/b.ts", "/live/c.ts"]);
+        let millis: Vec<u128> = list.segments.iter().map(|s| s.duration.as_millis()).collect();
+        assert_eq!(millis, [10_000, 4_500, 0]);
+        assert_eq!((list.sequence, list.target.as_millis()), (5, 9_600));
+        let section = list.segments[0].map.as_ref().expect("a map");
+        assert_eq!(section.resource.url.path(), "/live/init.mp4");
+        let key = list.segments[1].key.as_ref().expect("a key");
+        assert_eq!(
+            (key.url.path(), key.iv.map(|iv| iv[15])),
+            ("/live/key.bin", Some(1))
+        );
+    }
+
+    #[test]
+    fn a_missing_segment_takes_no_time() {
+        let list = media(
+            "#EXTM3U\n#EXTINF:2,\na.ts\n#EXT-X-GAP\n#EXTINF:2,\nb.ts\n#EXTINF:2,\nc.ts\n#EXT-X-ENDLIST\n",
+        );
+        let gaps: Vec<bool> = list.segments.iter().map(|segment| segment.is_gap).collect();
+        assert_eq!(gaps, [false, true, false]);
+        assert_eq!(list.length(), Duration::from_secs(4));
+    }
+
+    #[test]
+    fn of_several_keys_for_a_segment_the_usable_one_counts() {
+        let both = "#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n\
+                    #EXT-X-KEY:METHOD=AES-128,URI=\"skd://x\",KEYFORMAT=\"com.apple.streamingkeydelivery\"\n";
+        let list = media(&format!("#EXTM3U\n{both}#EXTINF:2,\na.ts\n"));
+        assert_eq!(
+            list.segments[0].key.as_ref().expect("a key").url.path(),
+            "/live/k"
+        );
+    }
+
+    #[test]
+    fn a_variant_that_says_little_keeps_its_own_address() {
+        let text = "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=5,CODECS=\"\"\na.m3u8\n#EXT-X-STREAM-INF:PROGRAM-ID=1\nb.m3u8\n";
+        let Ok(Playlist::Master(master)) = parse(text.as_bytes(), &base()) else {
+            panic!("no master")
+        };
+        let found: Vec<(&str, u64)> = master
+            .variants
+            .iter()
+            .map(|v| (v.url.path(), v.bandwidth))
+            .collect();
+        assert_eq!(found, [("/live/a.m3u8", 5), ("/live/b.m3u8", 0)]);
+        assert_eq!(master.variants[0].codecs, None);
     }
 
     proptest! {

@@ -30,7 +30,8 @@ pub(super) fn choose(master: &Master) -> Option<&Url> {
     own_rendition(master).or_else(|| variant(master).map(|variant| &variant.url))
 }
 
-/// An audio rendition with its own segments, of the best variant that has one.
+/// An audio rendition with its own segments, of the best variant that has one. Where the rendition to be chosen is among
+/// the segments of the variant, there is none.
 fn own_rendition(master: &Master) -> Option<&Url> {
     let mut variants: Vec<&Variant> = master
         .variants
@@ -44,8 +45,9 @@ fn own_rendition(master: &Master) -> Option<&Url> {
         of_group()
             .find(|rendition| rendition.is_default)
             .or_else(|| of_group().find(|rendition| rendition.autoselect))
-            .or_else(|| of_group().next())
-            .map(|rendition| &rendition.url)
+            .or_else(|| of_group().next())?
+            .url
+            .as_ref()
     })
 }
 
@@ -81,7 +83,13 @@ fn content(variant: &Variant) -> Content {
         .collect();
     let starts = |codec: &str, known: &[&str]| known.iter().any(|prefix| codec.starts_with(prefix));
     if !codecs.iter().any(|codec| starts(codec, &PLAYABLE)) {
-        return Content::Unplayable;
+        let has_other = codecs.iter().any(|codec| starts(codec, &OTHER_AUDIO));
+        // Some lists leave it to the group's renditions to say what their audio is.
+        return if variant.audio_group.is_some() && !has_other {
+            Content::WithVideo
+        } else {
+            Content::Unplayable
+        };
     }
     if codecs
         .iter()
@@ -153,6 +161,30 @@ mod tests {
             stream("BANDWIDTH=900000,CODECS=\"avc1.4d,mp4a.40.2\",AUDIO=\"hi\"", "v2"),
         );
         assert_eq!(chosen(&text), "/hi");
+    }
+
+    #[test]
+    fn a_rendition_without_segments_of_its_own_is_in_the_variant() {
+        let group = "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"English\",DEFAULT=YES,AUTOSELECT=YES\n\
+                     #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"French\",AUTOSELECT=YES,URI=\"french\"\n";
+        let text = format!(
+            "#EXTM3U\n{group}{}{}",
+            stream("BANDWIDTH=900000,CODECS=\"avc1.4d,mp4a.40.2\",AUDIO=\"a\"", "big"),
+            stream(
+                "BANDWIDTH=300000,CODECS=\"avc1.4d,mp4a.40.2\",AUDIO=\"a\"",
+                "small"
+            ),
+        );
+        assert_eq!(chosen(&text), "/small");
+    }
+
+    #[test]
+    fn a_group_tells_of_audio_where_the_codecs_do_not() {
+        let text = format!(
+            "#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"x\",URI=\"audio\"\n{}",
+            stream("BANDWIDTH=900000,CODECS=\"avc1.4d\",AUDIO=\"a\"", "pictures"),
+        );
+        assert_eq!(chosen(&text), "/audio");
     }
 
     #[test]
