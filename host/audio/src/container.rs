@@ -90,6 +90,11 @@ impl Container {
         .find(|container| container.name() == name)
     }
 
+    /// Whether what has no known length is taken for a file all the same, as Java Lavalink does.
+    pub(crate) fn is_never_a_stream(self) -> bool {
+        !matches!(self, Self::Ogg | Self::Mp3 | Self::Adts | Self::MpegTs)
+    }
+
     /// Builds the reader of this container on a stream that stands at its first byte. ID3 tags in front are read or
     /// passed over; those inside a container always come with it.
     ///
@@ -105,7 +110,10 @@ impl Container {
             Self::Wav => Box::new(WavReader::try_new(stream, options)?),
             Self::Matroska => Box::new(MkvReader::try_new(stream, options)?),
             Self::Mp4 => Box::new(IsoMp4Reader::try_new(stream, options)?),
-            Self::Flac => Box::new(FlacReader::try_new(stream, options)?),
+            Self::Flac => Box::new(FlacReader::try_new(
+                pass_id3(stream, id3, &mut options)?,
+                options,
+            )?),
             Self::Ogg => Box::new(OggReader::try_new(stream, options)?),
             Self::Mp3 => Box::new(MpaReader::try_new(pass_id3(stream, id3, &mut options)?, options)?),
             Self::Adts => Box::new(AdtsReader::try_new(

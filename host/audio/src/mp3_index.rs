@@ -11,6 +11,9 @@ const SYNC_WINDOW: usize = 64 * 1024;
 /// Frames that must follow each other before the first counts as found.
 const FRAMES_TO_TRUST: usize = 3;
 
+/// Frames looked at to see whether the bitrate is constant: those in about what is read to open a file.
+const FRAMES_TO_COMPARE: usize = 100;
+
 /// Frames played into the decoder before a target, which hold the bits the target's frame borrows from earlier ones.
 const WARM_UP_FRAMES: u64 = 12;
 
@@ -97,7 +100,8 @@ impl Mp3Index {
                 places: Places::Table(table),
             });
         }
-        Some(Self {
+        // Without a header only the frames themselves tell whether the bitrate is constant.
+        is_constant(data, offset).then(|| Self {
             header,
             audio_at: at,
             bytes: whole(at),
@@ -180,6 +184,20 @@ fn follows(data: &[u8], mut at: usize, count: usize) -> bool {
             Some(Some(header)) if header.is_like(&first) => header.frame_bytes(),
             Some(Some(_)) => return false,
             Some(None) if data.len() - at >= 4 => return false,
+            _ => return true,
+        };
+    }
+    true
+}
+
+/// Whether the first frames from `at` on have one bitrate, as far as the data goes.
+fn is_constant(data: &[u8], mut at: usize) -> bool {
+    let frame = |at: usize| data.get(at..).and_then(mpeg_header);
+    let Some(first) = frame(at) else { return false };
+    for _ in 0..FRAMES_TO_COMPARE {
+        at += match frame(at) {
+            Some(header) if header.is_like(&first) && header.bitrate() != first.bitrate() => return false,
+            Some(header) if header.is_like(&first) => header.frame_bytes(),
             _ => return true,
         };
     }
@@ -309,6 +327,17 @@ mod tests {
         let from = landing.byte as usize;
         let next = (from..).find(|&at| file[at] == 0xff && file[at + 1] == 0xfb);
         assert_eq!(next, Some(at));
+    }
+
+    #[test]
+    fn a_variable_bitrate_without_a_header_tells_nothing() {
+        let mut file = constant(5);
+        // 160 kbit/s: 522 bytes.
+        let mut louder = vec![0xff, 0xfb, 0xa0, 0x00];
+        louder.resize(522, 0);
+        file.extend(louder);
+        file.extend(constant(5));
+        assert_eq!(index(&file), None);
     }
 
     #[test]

@@ -3,10 +3,10 @@
 use super::section::{self, Sections, Service};
 
 /// Size of a packet.
-pub(crate) const PACKET_BYTES: usize = 188;
+pub(super) const PACKET_BYTES: usize = 188;
 
 /// First byte of each packet.
-pub(crate) const SYNC: u8 = 0x47;
+pub(super) const SYNC: u8 = 0x47;
 
 /// Packets of the program association table.
 const PAT_PID: u16 = 0;
@@ -34,6 +34,15 @@ impl Codec {
     }
 }
 
+/// What to say of a stream type that is audio nobody plays here.
+fn unplayable(stream_type: u8) -> Option<&'static str> {
+    match stream_type {
+        0x11 => Some("the audio of the transport stream is AAC in LATM, which is not played"),
+        0x81 | 0x87 => Some("the audio of the transport stream is AC-3, which is not played"),
+        _ => None,
+    }
+}
+
 /// Follows the tables and collects the audio.
 #[derive(Debug, Default)]
 pub(super) struct Demux {
@@ -42,6 +51,8 @@ pub(super) struct Demux {
     sdt: Sections,
     pmt_pid: Option<u16>,
     audio: Option<Audio>,
+    /// Audio of a program that cannot be played.
+    unplayable: Option<&'static str>,
     service: Option<Service>,
 }
 
@@ -69,6 +80,12 @@ impl Demux {
     /// The audio found.
     pub(super) fn codec(&self) -> Option<Codec> {
         self.audio.as_ref().map(|audio| audio.codec)
+    }
+
+    /// Why no audio was found.
+    pub(super) fn why_silent(&self) -> &'static str {
+        self.unplayable
+            .unwrap_or("the transport stream has no ADTS or MPEG audio")
     }
 
     /// The service described.
@@ -121,6 +138,7 @@ impl Demux {
             let codec = Codec::of(stream_type)?;
             (known.is_none() || known == Some(codec)).then_some((codec, pid))
         });
+        self.unplayable = section::streams(table).find_map(|(stream_type, _)| unplayable(stream_type));
         if let Some((codec, pid)) = found
             && self.audio.as_ref().is_none_or(|audio| audio.pid != pid)
         {

@@ -13,8 +13,7 @@ use symphonia::core::formats::{FormatOptions, FormatReader};
 use symphonia::core::io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::default::formats::{AdtsReader, MpaReader};
 
-use demux::{Codec, Demux};
-pub(crate) use demux::{PACKET_BYTES, SYNC};
+use demux::{Codec, Demux, PACKET_BYTES, SYNC};
 pub(crate) use section::Service;
 
 /// Bytes without a program with audio after which a stream is given up.
@@ -22,6 +21,58 @@ const SEARCH_BYTES: u64 = 2 * 1024 * 1024;
 
 /// Packets taken from the input at once.
 const BATCH_PACKETS: usize = 21;
+
+/// Distances of packets in bytes: bare; behind a time stamp, as on Blu-ray discs and from cameras (`.m2ts`); before a
+/// check sum, as broadcast.
+const STRIDES: [usize; 3] = [PACKET_BYTES, 192, 204];
+
+/// Bytes from which the distance of packets can be told.
+const TELLING_BYTES: usize = 4 * 204;
+
+/// Packets that must follow each other where a stream does not begin with one.
+const PACKETS_TO_TRUST: usize = 8;
+
+/// Where the packets of a stream are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Alignment {
+    /// The first byte of the first packet.
+    first: usize,
+    /// From packet to packet.
+    stride: usize,
+}
+
+impl Alignment {
+    /// How the packets in a stream's first bytes lie; `None` when it is none.
+    fn of(head: &[u8]) -> Option<Self> {
+        let is_at = |first: usize, stride: usize, count: usize, may_end: bool| {
+            (0..count).all(|number| {
+                head.get(first + number * stride)
+                    .map_or(may_end, |&byte| byte == SYNC)
+            })
+        };
+        let at_the_start = STRIDES
+            .into_iter()
+            .map(|stride| Self {
+                first: if stride == 192 { 4 } else { 0 },
+                stride,
+            })
+            .find(|it| head.len() > it.first + it.stride && is_at(it.first, it.stride, 3, true));
+        // Recorded from the middle of a broadcast.
+        let cut = || {
+            let all = STRIDES
+                .into_iter()
+                .flat_map(|stride| (0..stride).map(move |first| Self { first, stride }));
+            all.into_iter()
+                .find(|it| is_at(it.first, it.stride, PACKETS_TO_TRUST, false))
+        };
+        at_the_start.or_else(cut)
+    }
+}
+
+/// Whether these first bytes of a medium are those of a transport stream.
+pub(crate) fn is_transport_stream(head: &[u8]) -> bool {
+    Alignment::of(head).is_some()
+}
 
 /// Builds the reader of the audio in a transport stream.
 ///
@@ -43,8 +94,9 @@ pub(crate) fn open<'s>(stream: MediaSourceStream<'s>) -> Result<Box<dyn FormatRe
 pub(crate) fn service(head: &[u8]) -> Option<Service> {
     let mut demux = Demux::default();
     let mut audio = Vec::new();
-    for packet in head.chunks_exact(PACKET_BYTES) {
-        demux.push(packet, &mut audio);
+    let Alignment { first, stride } = Alignment::of(head)?;
+    for packet in head.get(first..)?.chunks(stride) {
+        demux.push(packet.get(..PACKET_BYTES)?, &mut audio);
     }
     demux.service().cloned()
 }
@@ -53,8 +105,12 @@ pub(crate) fn service(head: &[u8]) -> Option<Service> {
 struct TsAudio<'s> {
     input: MediaSourceStream<'s>,
     demux: Demux,
+    /// From packet to packet; 0 until that is known.
+    stride: usize,
     /// Bytes from the input that do not make a packet yet.
     packets: Vec<u8>,
+    /// Bytes of the input up to the next packet.
+    between: usize,
     audio: Vec<u8>,
     delivered: usize,
 }
@@ -64,7 +120,9 @@ impl<'s> TsAudio<'s> {
         Self {
             input,
             demux: Demux::default(),
+            stride: 0,
             packets: Vec::new(),
+            between: 0,
             audio: Vec::new(),
             delivered: 0,
         }
@@ -79,8 +137,8 @@ impl<'s> TsAudio<'s> {
             }
             let read = self.fill()?;
             searched += read as u64;
-            if read == 0 || searched > SEARCH_BYTES {
-                return unsupported_error("the transport stream has no ADTS or MPEG audio");
+            if (read == 0 && self.demux.codec().is_none()) || searched > SEARCH_BYTES {
+                return unsupported_error(self.demux.why_silent());
             }
         }
     }
@@ -96,19 +154,32 @@ impl<'s> TsAudio<'s> {
         let read = self.input.read(&mut self.packets[have..]);
         self.packets.truncate(have + read.as_ref().copied().unwrap_or(0));
         let read = read?;
-        let mut at = 0;
+        if self.stride == 0 {
+            if read > 0 && self.packets.len() < TELLING_BYTES {
+                return Ok(read);
+            }
+            let alignment = Alignment::of(&self.packets);
+            self.stride = alignment.map_or(PACKET_BYTES, |alignment| alignment.stride);
+            self.between = alignment.map_or(0, |alignment| alignment.first);
+        }
+        let mut at = self.between;
         while let Some(packet) = self.packets.get(at..at + PACKET_BYTES) {
             if packet[0] == SYNC {
                 self.demux.push(packet, &mut self.audio);
-                at += PACKET_BYTES;
+                at += self.stride;
             } else {
-                // Out of step: the next sync byte may be a packet's first.
-                let skip = packet.iter().position(|&byte| byte == SYNC);
-                at += skip.unwrap_or(PACKET_BYTES);
+                // Out of step: the next sync byte with another behind it is a packet's first.
+                let is_next = |skip: &usize| {
+                    let next = self.packets.get(at + skip + self.stride);
+                    packet[*skip] == SYNC && next.is_none_or(|&byte| byte == SYNC)
+                };
+                at += (0..PACKET_BYTES).find(is_next).unwrap_or(PACKET_BYTES);
                 self.demux.lost_step();
             }
         }
-        self.packets.drain(..at);
+        let used = at.min(self.packets.len());
+        self.between = at - used;
+        self.packets.drain(..used);
         Ok(read)
     }
 }
@@ -119,7 +190,8 @@ impl Read for TsAudio<'_> {
             return Ok(0);
         }
         while self.delivered >= self.audio.len() {
-            if self.fill()? == 0 {
+            let is_end = self.fill()? == 0;
+            if is_end && self.audio.is_empty() {
                 return Ok(0);
             }
         }
@@ -185,6 +257,37 @@ mod tests {
         let mut bytes = vec![1, 2, 3];
         bytes.extend(demux::testing::stream(0x03, &[&payload]));
         assert_eq!(audio_of(bytes), payload);
+    }
+
+    #[test]
+    fn packets_with_something_between_them_and_cut_ones_are_read() {
+        let payload: Vec<u8> = (0..5_000_u32).map(|n| (n % 251) as u8).collect();
+        let plain = demux::testing::stream(0x0f, &[&payload[..2_000], &payload[2_000..]]);
+        let packets = || plain.chunks_exact(PACKET_BYTES);
+        // Time stamps that look like packets.
+        let stamped: Vec<u8> = packets()
+            .flat_map(|packet| [&[SYNC; 4], packet].concat())
+            .collect();
+        let checked: Vec<u8> = packets()
+            .flat_map(|packet| [packet, &[SYNC; 16]].concat())
+            .collect();
+        let cut = [&[0x11; 100], plain.as_slice()].concat();
+        for (name, bytes) in [("stamped", stamped), ("checked", checked), ("cut", cut)] {
+            assert!(is_transport_stream(&bytes), "{name}");
+            assert_eq!(audio_of(bytes), payload, "{name}");
+        }
+        assert!(!is_transport_stream(&[0x11; 4_000]));
+        assert!(!is_transport_stream(b"G"));
+    }
+
+    #[test]
+    fn it_is_said_which_audio_is_not_played() {
+        for (stream_type, named) in [(0x11, "LATM"), (0x81, "AC-3"), (0x1b, "no ADTS")] {
+            let Err(error) = open(stream(demux::testing::stream(stream_type, &[&[0; 300]]))) else {
+                panic!("{stream_type:#x} is played")
+            };
+            assert!(error.to_string().contains(named), "{error}");
+        }
     }
 
     #[test]

@@ -39,14 +39,17 @@ const MATROSKA_PREROLL_NS: i64 = 50_000_000;
 /// counting frames.
 const MP3_EXACT_SEEK_BYTES: u64 = 8 * 1024 * 1024;
 
+/// Most bytes of an Ogg page (RFC 3533, section 6).
+const MAX_OGG_PAGE: u64 = 65_307;
+
 /// How much earlier than needed seeks are tried when they lead too far.
 const EARLIER_NS: [i64; 3] = [0, 6_000_000_000, 20_000_000_000];
 
 /// Longest description of a fragment that is read for its time.
 const MAX_FRAGMENT_HEADER: usize = 1024 * 1024;
 
-/// A seek that lands later than this after its target has failed.
-const SEEK_TOLERANCE_NS: i64 = 1_000_000_000;
+/// A seek that lands later than this after its target has failed; containers round times to milliseconds.
+const SEEK_TOLERANCE_NS: i64 = 2_000_000;
 
 impl Session<'_> {
     /// Jumps so that the next audio is that of `target`. Does nothing when the input cannot seek.
@@ -65,7 +68,8 @@ impl Session<'_> {
         let target_ns = duration_ns(target);
         self.discard_until_ns = Some(target_ns);
         self.position = samples_of(target_ns);
-        if self.length.is_some_and(|length| target >= length) {
+        let is_behind = self.length.is_some_and(|length| target >= length);
+        if is_behind && !self.another_stream_follows() {
             return Err(Stop::End);
         }
         if let Some(piece) = self.link.piece_at(target.saturating_sub(PIECE_PREROLL)) {
@@ -76,14 +80,40 @@ impl Session<'_> {
             self.link.set_offer(Offer::Everything);
             self.rewind()?;
         }
-        let jumped = self.jump_by_index(target_ns)?
-            || (!self.reader_is_lost && self.seek_in_container(target_ns).is_some());
+        // A reader of chained streams knows the times of the one it is in.
+        let may_jump = !is_behind && !self.is_in_chain;
+        let jumped = may_jump
+            && (self.jump_by_index(target_ns)?
+                || (!self.reader_is_lost && self.seek_in_container(target_ns).is_some()));
         if !jumped {
             self.rewind()?;
         }
         self.reset_decoder();
         self.shift_ns = 0;
         Ok(())
+    }
+
+    /// Whether a file goes on with another stream behind the one whose length is known: its last page is of none that the
+    /// reader knows.
+    fn another_stream_follows(&mut self) -> bool {
+        const PAGE_HEADER: usize = 18;
+        let Some(length) = self.link.file_len().filter(|_| self.container == Container::Ogg) else {
+            return false;
+        };
+        self.reader_is_lost = true;
+        self.link.splice(Vec::new(), 0);
+        let tail = self
+            .link
+            .bytes_at(length.saturating_sub(MAX_OGG_PAGE), MAX_OGG_PAGE as usize);
+        let tail = tail.unwrap_or_default();
+        let page = tail
+            .windows(PAGE_HEADER)
+            .rfind(|bytes| bytes.starts_with(b"OggS\0"));
+        let Some(&[.., a, b, c, d]) = page else {
+            return false;
+        };
+        let serial = u32::from_le_bytes([a, b, c, d]);
+        self.reader.tracks().iter().all(|track| track.id != serial)
     }
 
     /// Begins anew with a piece, whose first packet has the time of the piece whatever the container says.
@@ -199,7 +229,7 @@ impl Session<'_> {
                 self.link.splice(Vec::new(), 0);
                 let start = self.link.bytes_at(byte, 8).ok()?;
                 let length = fragment_header(&start).filter(|&length| length <= MAX_FRAGMENT_HEADER)?;
-                let fragment = self.link.bytes_at(byte + 8, length).ok()?;
+                let fragment = self.link.bytes_at(byte.saturating_add(8), length).ok()?;
                 let track = &self.selected.track;
                 let exact = decode_time(&fragment, track.id)
                     .zip(track.time_base)
@@ -267,6 +297,7 @@ impl Session<'_> {
         };
         self.reader = reader;
         self.reader_is_lost = false;
+        self.is_in_chain = false;
         self.next_chain()
     }
 }

@@ -4,7 +4,9 @@ mod clock;
 mod extent;
 mod jump;
 mod link;
+mod passing;
 mod pcm;
+mod render;
 mod session;
 
 use std::sync::Arc;

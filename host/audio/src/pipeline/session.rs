@@ -8,27 +8,22 @@ use symphonia::core::formats::FormatReader;
 use symphonia::core::packet::Packet;
 use symphonia::core::units::Duration as Ticks;
 
-use super::clock::{duration_ns, frames_of, nanos_of, position_of, samples_of, time_ns};
+use super::clock::{duration_ns, nanos_of, samples_of, time_ns};
 use super::extent::{Extent, Index};
 use super::jump::{self, open_reader};
 use super::link::Link;
 use super::pcm::PcmPath;
 use super::{Settings, Turn};
 use crate::container::{self, Container, OPEN_BUDGET_BYTES, Selected};
-use crate::decode::{DecodeProblem, PacketDecoder, opus_head};
-use crate::effects::{EffectWork, Effects};
+use crate::decode::{PacketDecoder, opus_head};
 use crate::input::Offer;
-use crate::opus_packet::{OpusHead, layout, packet_samples};
-use crate::probe::{HEAD_BYTES, Kind, detect, id3_length};
-use crate::queue::{FrameProducer, MAX_PACKET};
-use crate::scratch::{self, Purpose};
-use crate::{AudioError, FRAME_SAMPLES, MediaHint, PipelineEvent};
+use crate::opus_packet::{OpusHead, packet_samples};
+use crate::probe::{HEAD_BYTES, Kind, detect, head_wanted, id3_length};
+use crate::queue::FrameProducer;
+use crate::{AudioError, MediaHint, PipelineEvent};
 
 /// Input bytes one packet may take. Declared sizes are not trusted; whole packets of real media are far smaller.
 const PACKET_BUDGET_BYTES: u64 = 32 * 1024 * 1024;
-
-/// Damaged packets in a row after which a track is given up.
-const MAX_BAD_PACKETS: u32 = 500;
 
 /// Errors of the container reader in a row after which a track is given up.
 const MAX_BAD_READS: u32 = 32;
@@ -41,9 +36,6 @@ const DECODE_AHEAD_NS: i64 = 500_000_000;
 
 /// Most silence an MP3 encoder says it has added at the end: 4095 samples, here at 8 kHz.
 const MAX_PADDING_NS: i64 = 512_000_000;
-
-/// Passed-through packets kept to warm up the decoder when a filter is switched on: 80 ms.
-const WARM_UP_PACKETS: usize = 4;
 
 /// A live stream joined in the middle may carry any time; later first times than this are taken as zero.
 const LIVE_ORIGIN_NS: i64 = 1_000_000_000;
@@ -71,9 +63,9 @@ pub(super) struct Session<'a> {
     /// Container time of the first sample to be heard; what comes before primes the decoder.
     pub(super) origin_ns: i64,
     /// Source time behind the last sample to be heard, when the container tells.
-    end_ns: Option<i64>,
+    pub(super) end_ns: Option<i64>,
     pub(super) pcm: PcmPath,
-    frames: FrameProducer,
+    pub(super) frames: FrameProducer,
     /// Packets passed through last, as long as packets are passed through.
     pub(super) passed: Option<VecDeque<Packet>>,
     /// Audio before this source time is dropped; cleared by the first that is not.
@@ -84,14 +76,18 @@ pub(super) struct Session<'a> {
     pub(super) rebase_ns: Option<i64>,
     /// Start of the next frame in samples at 48 kHz.
     pub(super) position: u64,
+    /// Source time behind the last packet, also of those that were not played.
+    reached_ns: i64,
+    /// The reader has gone on to another stream of a chain, and its times with it.
+    pub(super) is_in_chain: bool,
     pub(super) reader_is_lost: bool,
     pub(super) ever_sought: bool,
     /// The place to begin at was gone to before anything was read.
     is_at_start: bool,
-    ever_decoded: bool,
-    bad_packets: u32,
+    pub(super) ever_decoded: bool,
+    pub(super) bad_packets: u32,
     pub(super) bad_reads: u32,
-    last_problem: String,
+    pub(super) last_problem: String,
 }
 
 impl<'a> Session<'a> {
@@ -106,7 +102,11 @@ impl<'a> Session<'a> {
         link.set_budget(Some(OPEN_BUDGET_BYTES));
         // A medium in pieces is opened where it is to play, not read from its beginning.
         let piece = jump::piece_for(link, start)?;
-        let head = link.head(HEAD_BYTES)?;
+        let mut head = link.head(HEAD_BYTES)?;
+        let wanted = head_wanted(&head, hint);
+        if wanted > HEAD_BYTES {
+            head = link.head(wanted)?;
+        }
         let tag_bytes = id3_length(&head);
         let container = match detect(&head, hint) {
             Some(Kind::Container(container)) => container,
@@ -157,6 +157,8 @@ impl<'a> Session<'a> {
             shift_ns: 0,
             rebase_ns: piece.map(|piece| duration_ns(piece.start)),
             position: piece.map_or(0, |_| samples_of(duration_ns(start))),
+            reached_ns: 0,
+            is_in_chain: false,
             reader_is_lost: false,
             ever_sought: piece.is_some(),
             is_at_start: piece.is_some(),
@@ -272,7 +274,10 @@ impl<'a> Session<'a> {
                         self.last_problem = "the file ends early".to_owned();
                         self.end_of_part()
                     }
-                    MediaError::ResetRequired => self.next_chain().map(|()| None),
+                    MediaError::ResetRequired => {
+                        self.is_in_chain = true;
+                        self.next_chain().map(|()| None)
+                    }
                     MediaError::DecodeError(problem) if self.bad_reads < MAX_BAD_READS => {
                         self.bad_reads += 1;
                         problem.clone_into(&mut self.last_problem);
@@ -304,7 +309,11 @@ impl<'a> Session<'a> {
             let pre_skip = self.opus.as_ref().map_or(0, |head| head.pre_skip);
             self.origin_ns = nanos_of(u64::from(pre_skip));
         }
-        self.rebase_ns = Some(nanos_of(self.position));
+        // On the way to a target the position is already that of the target.
+        self.rebase_ns = Some(match self.discard_until_ns {
+            Some(_) => self.reached_ns,
+            None => nanos_of(self.position),
+        });
         Ok(())
     }
 
@@ -337,11 +346,11 @@ impl<'a> Session<'a> {
 
     fn play_packet(&mut self, packet: Packet) -> Result<(), Stop> {
         let start_ns = self.source_time(&packet);
-        if let Some(until) = self.discard_until_ns {
-            let end_ns = start_ns.saturating_add(self.packet_ns(&packet));
-            if end_ns.saturating_add(DECODE_AHEAD_NS) <= until {
-                return Ok(());
-            }
+        self.reached_ns = start_ns.saturating_add(self.packet_ns(&packet));
+        if let Some(until) = self.discard_until_ns
+            && self.reached_ns.saturating_add(DECODE_AHEAD_NS) <= until
+        {
+            return Ok(());
         }
         match self.end_ns {
             // More audio than padding can be: the header was about another file, or about the first of several.
@@ -382,7 +391,7 @@ impl<'a> Session<'a> {
         raw_ns.saturating_add(self.shift_ns)
     }
 
-    fn packet_ns(&self, packet: &Packet) -> i64 {
+    pub(super) fn packet_ns(&self, packet: &Packet) -> i64 {
         if self.opus.is_some() {
             return nanos_of(packet_samples(&packet.data).unwrap_or_default() as u64);
         }
@@ -390,245 +399,5 @@ impl<'a> Session<'a> {
         base.map_or(0, |base| {
             time_ns(base.calc_duration_saturating(packet.block_dur()))
         })
-    }
-
-    fn take_settings(&mut self) -> Result<(), Stop> {
-        let setup = self.link.control().filters.load_full();
-        if self.pcm.must_flush_effects(&setup) {
-            self.flush_effects()?;
-        }
-        self.pcm.set_filters(&setup);
-        Ok(())
-    }
-
-    /// Runs the outside filters over the audio there is: in whole frames, or all when no more follows.
-    fn run_effects(&mut self, is_last: bool) -> Result<(), Stop> {
-        while let Some((effects, samples)) = self.pcm.next_for_effects(is_last) {
-            effects.begin(EffectWork::Process(samples), self.link.waker());
-            self.await_effects()?;
-        }
-        Ok(())
-    }
-
-    fn flush_effects(&mut self) -> Result<(), Stop> {
-        if let Some(effects) = self.pcm.effects() {
-            effects.begin(EffectWork::Flush, self.link.waker());
-            self.await_effects()?;
-        }
-        Ok(())
-    }
-
-    /// Playback goes on elsewhere. The outside filters are not waited for here: what they get next comes after this.
-    pub(super) fn seek_effects(&mut self, target: Duration) {
-        if let Some(effects) = self.pcm.effects() {
-            effects.begin(EffectWork::Seeked(target), self.link.waker());
-        }
-    }
-
-    /// Waits for the outside filters, while the worker serves other tracks.
-    fn await_effects(&mut self) -> Result<(), Stop> {
-        loop {
-            if self.link.seek_is_pending() {
-                return Err(Stop::Seek);
-            }
-            match self.pcm.effects().map(Effects::poll) {
-                Some(Some(samples)) => {
-                    self.pcm.take_back(&samples);
-                    return Ok(());
-                }
-                Some(None) => self.link.suspend(Turn::Poll),
-                None => return Ok(()),
-            }
-        }
-    }
-
-    /// Whether stream, volume and filters allow packets to be handed through.
-    fn passes_through(&self) -> bool {
-        self.opus.as_ref().is_some_and(OpusHead::allows_passthrough)
-            && self.link.control().volume() == 100
-            && !self.pcm.has_filters()
-    }
-
-    /// Whether a packet is, or can be split into, packets of 20 ms.
-    fn is_whole_frames(&self, packet: &[u8]) -> bool {
-        match packet_samples(packet) {
-            Some(FRAME_SAMPLES) => packet.len() <= MAX_PACKET,
-            Some(samples) if samples % FRAME_SAMPLES == 0 => {
-                layout(packet).is_some_and(|layout| layout.frame_samples() == FRAME_SAMPLES)
-            }
-            _ => false,
-        }
-    }
-
-    fn pass(&mut self, packet: Packet, start_ns: i64) -> Result<(), Stop> {
-        if self.passed.is_none() {
-            self.leave_pcm(&packet)?;
-            if self.discard_until_ns.is_none() {
-                // Filling up a frame and timescale both let the count of samples drift from source time.
-                self.position = samples_of(start_ns);
-            }
-        }
-        self.ever_decoded = true;
-        if let Some(until) = self.discard_until_ns {
-            if start_ns.saturating_add(self.packet_ns(&packet)) <= until {
-                self.remember(packet);
-                return Ok(());
-            }
-            self.discard_until_ns = None;
-            self.position = samples_of(start_ns);
-        }
-        if packet_samples(&packet.data) == Some(FRAME_SAMPLES) {
-            self.push_packet(&packet.data)?;
-        } else if let Some(layout) = layout(&packet.data) {
-            let mut single = Vec::with_capacity(packet.data.len());
-            for index in 0..layout.frame_count() {
-                if layout.write_frame(&packet.data, index, &mut single) {
-                    self.push_packet(&single)?;
-                }
-            }
-        }
-        self.remember(packet);
-        Ok(())
-    }
-
-    fn push_packet(&mut self, packet: &[u8]) -> Result<(), Stop> {
-        self.wait_for_room()?;
-        self.position += FRAME_SAMPLES as u64;
-        self.frames.push(position_of(self.position), packet);
-        self.link.suspend(Turn::Worked);
-        Ok(())
-    }
-
-    fn remember(&mut self, packet: Packet) {
-        let passed = self.passed.get_or_insert_default();
-        if passed.len() >= WARM_UP_PACKETS {
-            passed.pop_front();
-        }
-        passed.push_back(packet);
-    }
-
-    /// Changes over to passing packets through: what is left of the PCM is filled up to a frame from the packet
-    /// that will be passed next.
-    fn leave_pcm(&mut self, next: &Packet) -> Result<(), Stop> {
-        if self.discard_until_ns.is_none() && self.pcm.has_rest() {
-            let (decoder, pcm) = (&mut self.decoder, &mut self.pcm);
-            let push = |decoded: &mut Vec<f32>| match decoder.decode(next, decoded) {
-                Ok(rate_hz) => pcm.push(decoded, rate_hz),
-                Err(_) => Ok(()),
-            };
-            self.link
-                .on_worker_stack(|| scratch::with(Purpose::Decoded, push))
-                .map_err(Stop::Failed)?;
-            self.run_effects(true)?;
-            while self.pcm.prepare() {
-                self.emit_one()?;
-            }
-        }
-        self.pcm.leave();
-        self.passed = Some(VecDeque::with_capacity(WARM_UP_PACKETS));
-        Ok(())
-    }
-
-    fn transcode(&mut self, packet: &Packet, start_ns: i64) -> Result<(), Stop> {
-        if let Some(passed) = self.passed.take() {
-            let (decoder, pcm) = (&mut self.decoder, &mut self.pcm);
-            let warm_up = |decoded: &mut Vec<f32>| {
-                decoder.reset();
-                for earlier in &passed {
-                    decoded.clear();
-                    // Only the decoder's state matters; a damaged packet was the source's.
-                    let _ = decoder.decode(earlier, decoded);
-                }
-                pcm.continue_from(decoded);
-            };
-            self.link
-                .on_worker_stack(|| scratch::with(Purpose::Decoded, warm_up));
-        }
-        if scratch::with(Purpose::Decoded, |decoded| self.decode(packet, start_ns, decoded))? {
-            self.emit()
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Decodes a packet and takes what is to be heard of it into the PCM path; whether there was any. `decoded` is empty.
-    fn decode(&mut self, packet: &Packet, start_ns: i64, decoded: &mut Vec<f32>) -> Result<bool, Stop> {
-        let decoder = &mut self.decoder;
-        let outcome = self.link.on_worker_stack(|| decoder.decode(packet, decoded));
-        let rate_hz = match outcome {
-            Ok(rate_hz) => rate_hz,
-            Err(DecodeProblem::Packet(problem)) if self.bad_packets < MAX_BAD_PACKETS => {
-                self.bad_packets += 1;
-                self.last_problem = problem;
-                return Ok(false);
-            }
-            Err(DecodeProblem::Packet(cause) | DecodeProblem::Fatal(cause)) => {
-                return Err(Stop::Failed(AudioError::Decode { cause }));
-            }
-        };
-        self.bad_packets = 0;
-        self.ever_decoded = true;
-        let delay_ns = u64::from(self.decoder.delay()) * 1_000_000_000 / u64::from(rate_hz.max(1));
-        let start_ns = start_ns.saturating_sub_unsigned(delay_ns);
-        if let Some(end_ns) = self.end_ns {
-            let left = frames_of(end_ns.saturating_sub(start_ns), rate_hz);
-            decoded.truncate(left.saturating_mul(crate::CHANNELS));
-        }
-        let mut skip = 0;
-        if let Some(until) = self.discard_until_ns {
-            let frames = decoded.len() / crate::CHANNELS;
-            let early = frames_of(until.saturating_sub(start_ns), rate_hz);
-            if early >= frames {
-                return Ok(false);
-            }
-            skip = early * crate::CHANNELS;
-            self.discard_until_ns = None;
-            self.position = samples_of(until.max(start_ns));
-        }
-        let pcm = &mut self.pcm;
-        self.link
-            .on_worker_stack(|| pcm.push(&decoded[skip..], rate_hz))
-            .map_err(Stop::Failed)?;
-        Ok(true)
-    }
-
-    /// Encodes and queues all whole frames there are.
-    fn emit(&mut self) -> Result<(), Stop> {
-        loop {
-            self.wait_for_room()?;
-            // Read after the wait, so that changes are heard within the depth of the queue.
-            self.take_settings()?;
-            self.run_effects(false)?;
-            let pcm = &mut self.pcm;
-            if !self.link.on_worker_stack(|| pcm.prepare()) {
-                return Ok(());
-            }
-            self.emit_one()?;
-        }
-    }
-
-    fn emit_one(&mut self) -> Result<(), Stop> {
-        self.wait_for_room()?;
-        let (pcm, volume) = (&mut self.pcm, self.link.control().volume());
-        let packet = self
-            .link
-            .on_worker_stack(|| pcm.encode(volume))
-            .map_err(Stop::Failed)?;
-        self.frames.push(position_of(self.position), packet);
-        self.position += FRAME_SAMPLES as u64;
-        self.link.suspend(Turn::Worked);
-        Ok(())
-    }
-
-    fn wait_for_room(&mut self) -> Result<(), Stop> {
-        loop {
-            if self.link.seek_is_pending() {
-                return Err(Stop::Seek);
-            }
-            if self.frames.has_room() {
-                return Ok(());
-            }
-            self.link.suspend(Turn::Full(self.frames.target()));
-        }
     }
 }

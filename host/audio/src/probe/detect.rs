@@ -4,10 +4,13 @@ use super::mpeg;
 use super::playlist::PlaylistKind;
 use crate::MediaHint;
 use crate::container::Container;
-use crate::mpeg_ts::{PACKET_BYTES, SYNC};
+use crate::mpeg_ts::is_transport_stream;
 
 /// Bytes looked at: enough for an MPEG frame that starts within [`SYNC_WINDOW`] and the header behind it.
 pub(crate) const HEAD_BYTES: usize = 8 * 1024;
+
+/// Longest ID3 tag that is read through to see what is behind it; longer ones are believed to stand before MP3.
+const MAX_TAG_BYTES: u64 = 1024 * 1024;
 
 /// MPEG and ADTS sync words are searched in this many first bytes.
 const SYNC_WINDOW: usize = 1_000;
@@ -30,18 +33,31 @@ const ORDER: [Recogniser; 13] = [
         head.starts_with(b"\x1a\x45\xdf\xa3")
     }),
     (Kind::Container(Container::Mp4), is_mp4),
-    (Kind::Container(Container::Flac), |head| head.starts_with(b"fLaC")),
+    (Kind::Container(Container::Flac), |head| {
+        behind_tags(head).is_some_and(|audio| audio.starts_with(b"fLaC"))
+    }),
     (Kind::Container(Container::Ogg), |head| head.starts_with(b"OggS")),
     (Kind::Playlist(PlaylistKind::M3u), PlaylistKind::is_m3u),
     (Kind::Playlist(PlaylistKind::Pls), PlaylistKind::is_pls),
     (Kind::Playlist(PlaylistKind::Plain), PlaylistKind::is_plain),
     (Kind::Container(Container::Mp3), is_mp3),
     (Kind::Container(Container::Adts), is_adts),
-    (Kind::Container(Container::MpegTs), is_mpeg_ts),
+    (Kind::Container(Container::MpegTs), is_transport_stream),
     // The Java server does not know these.
     (Kind::Container(Container::Aiff), is_aiff),
     (Kind::Container(Container::Caf), |head| head.starts_with(b"caff")),
 ];
+
+/// How many of a medium's first bytes [`detect`] needs, given the first [`HEAD_BYTES`]: what an ID3 tag stands before
+/// decides, unless it is known to be MP3.
+pub(crate) fn head_wanted(head: &[u8], hint: &MediaHint) -> usize {
+    let tag = mpeg::id3_length(head);
+    let is_known = hint.container.as_deref() == Some(Container::Mp3.name());
+    if is_known || tag > MAX_TAG_BYTES || tag < HEAD_BYTES as u64 / 2 {
+        return HEAD_BYTES;
+    }
+    usize::try_from(tag).map_or(HEAD_BYTES, |tag| tag + HEAD_BYTES)
+}
 
 /// Recognises `head`, the first [`HEAD_BYTES`] of a medium or all of a shorter one. Recognisers whose hints match
 /// are asked first, then the others. A stored container name decides when the bytes say nothing.
@@ -93,26 +109,21 @@ fn is_mp4(head: &[u8]) -> bool {
 fn is_mp3(head: &[u8]) -> bool {
     if head.starts_with(b"ID3") {
         // A tag may also stand before ADTS; behind a tag longer than the head MP3 is taken for granted.
-        let audio = usize::try_from(mpeg::id3_length(head))
-            .ok()
-            .and_then(|length| head.get(length..));
-        return audio.is_none_or(|audio| audio.is_empty() || !is_adts(audio));
+        return behind_tags(head).is_none_or(|audio| audio.is_empty() || !is_adts(audio));
     }
     mpeg::find_frame(head, SYNC_WINDOW, mpeg::layer3_frame_length)
 }
 
-fn is_adts(head: &[u8]) -> bool {
-    let start = usize::try_from(mpeg::id3_length(head)).unwrap_or(usize::MAX);
-    head.get(start..)
-        .is_some_and(|audio| mpeg::find_frame(audio, SYNC_WINDOW, mpeg::adts_frame_length))
+/// What follows the ID3 tags in front; `None` when they go on beyond `head`.
+fn behind_tags(mut head: &[u8]) -> Option<&[u8]> {
+    while let length @ 1.. = mpeg::id3_length(head) {
+        head = head.get(usize::try_from(length).ok()?..)?;
+    }
+    Some(head)
 }
 
-/// Three packets in a row, or two of a very short stream.
-fn is_mpeg_ts(head: &[u8]) -> bool {
-    head.len() > PACKET_BYTES
-        && [0, PACKET_BYTES, PACKET_BYTES * 2]
-            .iter()
-            .all(|&at| head.get(at).is_none_or(|&byte| byte == SYNC))
+fn is_adts(head: &[u8]) -> bool {
+    behind_tags(head).is_some_and(|audio| mpeg::find_frame(audio, SYNC_WINDOW, mpeg::adts_frame_length))
 }
 
 #[cfg(test)]
@@ -163,8 +174,8 @@ mod tests {
         let mut tagged = b"ID3\x04\0\0\0\0\0\x03abc".to_vec();
         tagged.extend(adts_frames(3));
         assert_eq!(plain(&tagged), Some(Kind::Container(Container::Adts)));
-        let mut packet = [0; PACKET_BYTES];
-        packet[0] = SYNC;
+        let mut packet = [0; 188];
+        packet[0] = 0x47;
         assert_eq!(plain(&packet.repeat(3)), Some(Kind::Container(Container::MpegTs)));
     }
 

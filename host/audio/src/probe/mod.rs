@@ -16,7 +16,7 @@ use symphonia::core::errors::Error as MediaError;
 use symphonia::core::formats::FormatReader;
 use symphonia::core::io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions};
 
-pub(crate) use detect::{HEAD_BYTES, Kind, detect};
+pub(crate) use detect::{HEAD_BYTES, Kind, detect, head_wanted};
 pub(crate) use mpeg::{MpegHeader, id3_length, mpeg_header};
 
 use crate::container::{self, Container, Id3, OPEN_BUDGET_BYTES, Selected};
@@ -26,7 +26,7 @@ use crate::{AudioError, MediaHint, MediaInput, mpeg_ts};
 /// Bytes of a text playlist that are looked at.
 const PLAYLIST_BYTES: u64 = 256 * 1024;
 
-/// Packets averaged to estimate the length of an MPEG stream without a length header.
+/// Packets averaged to estimate the length of an MPEG or WAV stream whose header does not tell it.
 const ESTIMATE_PACKETS: usize = 64;
 
 /// What a medium turned out to be.
@@ -58,7 +58,7 @@ pub struct ProbedAudio {
     pub author: Option<String>,
     /// International standard recording code from the tags.
     pub isrc: Option<String>,
-    /// Playing time; `None` for streams.
+    /// Playing time; `None` for streams, zero for files that do not tell theirs.
     pub length: Option<Duration>,
     /// Whether playback can jump.
     pub is_seekable: bool,
@@ -73,8 +73,12 @@ pub struct ProbedAudio {
 /// [`AudioError::ReadForDetection`].
 pub fn probe(input: Box<dyn MediaInput>, hint: &MediaHint) -> Result<Probed, AudioError> {
     let mut input = HeadInput::new(input);
+    let mut wanted = HEAD_BYTES;
     loop {
-        match input.fill_head(HEAD_BYTES) {
+        match input.fill_head(wanted) {
+            Ok(true) if wanted == HEAD_BYTES && head_wanted(input.head(), hint) > HEAD_BYTES => {
+                wanted = head_wanted(input.head(), hint);
+            }
             Ok(true) => break,
             Ok(false) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -181,6 +185,11 @@ fn open_and_read(container: Container, probing: &Arc<Mutex<Probing>>) -> Result<
     };
     match outcome {
         Ok(Ok(found)) => found,
+        Ok(Err(MediaError::Unsupported(cause)))
+            if container == Container::MpegTs && probing.lock().error.is_none() =>
+        {
+            Err(container.nothing_playable(cause.to_owned()))
+        }
         Ok(Err(error)) => Err(broken(error.to_string())),
         Err(_) => Err(broken(format!(
             "the {} reader failed on this file",
@@ -222,9 +231,10 @@ fn read_container(
         tags.author = tags.author.or(service.provider);
     }
     let mut length = container::length(reader.as_ref(), &selected);
-    if container == Container::Mp3 && length.is_none() {
+    if matches!(container, Container::Mp3 | Container::Wav) && length.is_none() {
         length = estimate_length(reader.as_mut(), &selected, audio_bytes);
     }
+    let length = length.or(container.is_never_a_stream().then_some(Duration::ZERO));
     Ok(Ok(ProbedAudio {
         container: container.name().to_owned(),
         parameters: None,
@@ -236,7 +246,7 @@ fn read_container(
     }))
 }
 
-/// Length of an MPEG stream at the average bitrate of its first packets.
+/// Length of a stream at the average bitrate of its first packets.
 fn estimate_length(
     reader: &mut dyn FormatReader,
     selected: &Selected,
