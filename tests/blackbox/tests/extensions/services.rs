@@ -1,8 +1,12 @@
 //! What the host does for plugins.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use fake_services::{FakeServices, Resource};
+use lavalink_blackbox::Node;
 use serde_json::{Value, json};
 
-use crate::{Form, file, host, stage};
+use crate::{Form, file, host, options, stage};
 
 #[tokio::test]
 async fn services_of_the_host_by_a_library() {
@@ -81,4 +85,66 @@ async fn services_of_the_host(form: Form) {
     );
     let unsent = json!({"session": session, "message": "[1]"});
     assert_eq!(host(node, "send", &unsent).await.0, 500);
+}
+
+#[tokio::test]
+async fn network_cache_and_clock_by_a_library() {
+    network_cache_and_clock(Form::Library).await;
+}
+
+#[tokio::test]
+async fn network_cache_and_clock_by_a_component() {
+    network_cache_and_clock(Form::Component).await;
+}
+
+async fn network_cache_and_clock(form: Form) {
+    let mut options = options(form);
+    options.extra_yaml = "plugins:\n  extensions: {depth: 3}\n".to_owned();
+    let node = Node::start(options).await;
+    let services = FakeServices::start().await.expect("a server");
+    let tone = file(&node, "tone.flac", &["-c:a", "flac"], 5.0);
+    let tone = std::fs::read(tone).expect("the tone");
+    services.serve("/tone.flac", Resource::bytes("audio/flac", tone.clone()));
+    services.serve("/away", Resource::redirect("/tone.flac"));
+    services.serve("/none", Resource::status(404));
+    let at = |path: &str| json!({"url": services.url(path)});
+    let fetched = host(&node, "fetch", &at("/away")).await;
+    let url = services.url("/tone.flac");
+    assert_eq!(fetched, (200, json!([200, "audio/flac", url, tone.len()])));
+    assert_eq!(
+        host(&node, "fetch", &at("/none")).await.1[0],
+        404,
+        "any status is an answer"
+    );
+    let elsewhere = json!({"url": url.replace("127.0.0.1", "127.0.0.2")});
+    let (status, refused) = host(&node, "fetch", &elsewhere).await;
+    assert_eq!(status, 500);
+    let told = refused["message"].as_str().unwrap_or_default();
+    assert!(told.contains("may not reach this host"), "{refused}");
+    let (_, probed) = host(&node, "probe", &at("/tone.flac")).await;
+    let probed = probed.as_str().unwrap_or_default();
+    assert!(
+        probed.contains("flac") && probed.contains("Test Tone"),
+        "{probed}"
+    );
+
+    let pair = |value: &str| json!({"key": "k", "value": value});
+    assert_eq!(host(&node, "cache", &pair("one")).await.1, Value::Null);
+    assert_eq!(host(&node, "cache", &pair("two")).await.1, "one");
+    assert_eq!(host(&node, "cache", &pair("three")).await.1, "two");
+
+    let before = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("a time")
+        .as_millis();
+    let (_, clock) = host(&node, "clock", &json!({})).await;
+    assert!(
+        u128::from(clock[0].as_u64().expect("a number")) >= before,
+        "{clock}"
+    );
+    let slept = Duration::from_nanos(clock[1].as_u64().expect("a number"));
+    assert!(slept >= Duration::from_millis(20), "{slept:?}");
+    let (_, config) = host(&node, "config", &json!({})).await;
+    let config: Value = serde_json::from_str(config.as_str().expect("text")).expect("JSON");
+    assert_eq!(config, json!({"depth": 3}));
 }

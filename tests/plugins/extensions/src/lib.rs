@@ -117,5 +117,6 @@ export!(
         search,
         lyrics
     ],
+    hosts = ["127.0.0.1"],
     settings = include_str!("../settings.schema.json")
 );

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use lavalink_plugin_api::{
-    Endpoint, Failure, Host, Interceptor, Level, RestError, RestHead, RestRequest, RestResponse, Routes,
-    Verdict,
+    Endpoint, Failure, Hint, Host, HttpRequest, Interceptor, Level, Media, RestError, RestHead, RestRequest,
+    RestResponse, Routes, Verdict,
 };
 use serde_json::{Value, json};
 
@@ -143,6 +143,43 @@ fn serve(host: &dyn Host, service: &str, body: &Value) -> Result<Value, Failure>
             host.add_marker(text("session"), guild, position, text("marker"))?;
             Value::Null
         }
+        "fetch" => {
+            let mut answer = host.fetch(HttpRequest::get(text("url")))?;
+            let mut body = Vec::new();
+            loop {
+                let more = answer.read(1000)?;
+                if more.is_empty() {
+                    break;
+                }
+                body.extend(more);
+            }
+            json!([
+                answer.status(),
+                answer.header("content-type"),
+                answer.url(),
+                body.len()
+            ])
+        }
+        "probe" => {
+            let media = Media::Http {
+                request: HttpRequest::get(text("url")),
+                expires: None,
+                length: None,
+                hint: Hint::default(),
+            };
+            json!(format!("{:?}", host.probe(media)?))
+        }
+        "cache" => {
+            let before = host.cache_get(text("key"));
+            host.cache_set(text("key"), text("value").as_bytes(), Duration::from_secs(60));
+            json!(before.map(|value| String::from_utf8_lossy(&value).into_owned()))
+        }
+        "clock" => {
+            let (begun, now) = (host.monotonic_ns(), host.now_unix_ms());
+            host.sleep(Duration::from_millis(20))?;
+            json!([now, host.monotonic_ns() - begun])
+        }
+        "config" => json!(host.config()),
         other => return Err(Failure::common(format!("no service {other}"))),
     })
 }
