@@ -76,6 +76,9 @@ pub(crate) enum Offer {
     Nothing,
 }
 
+/// Most bytes read at once towards a head.
+const HEAD_STEP: usize = 16 * 1024;
+
 /// A [`MediaInput`] whose first bytes are kept, so that they can be looked at and read again without a seek.
 ///
 /// The inner input is only asked to seek when a read follows, which spares a network input pointless reconnects.
@@ -220,6 +223,8 @@ impl HeadInput {
         if have >= wanted {
             return Ok(true);
         }
+        // Not all at once: a long head that comes in small pieces would be cleared anew for each.
+        let wanted = wanted.min(have + HEAD_STEP);
         self.head.resize(wanted, 0);
         let read = self.inner.read(&mut self.head[have..]);
         self.head

@@ -102,7 +102,7 @@ fn heard(bytes: &[u8]) -> (usize, usize) {
 fn encoder_delay_and_padding_are_cut() {
     // A cosine starts and ends loud: 1000 Hz, one second.
     let graph = "aevalsrc=0.5*cos(1000*2*PI*t):s=44100:d=1";
-    let formats: [(&str, &[&str]); 9] = [
+    let formats: [(&str, &[&str]); 10] = [
         ("a.wav", &["-c:a", "pcm_s16le"]),
         ("a.flac", &["-c:a", "flac"]),
         ("a.mp3", &["-b:a", "192k"]),
@@ -112,6 +112,7 @@ fn encoder_delay_and_padding_are_cut() {
         ("a.m4a", &["-c:a", "aac", "-b:a", "192k"]),
         ("a.m4a", &["-c:a", "alac"]),
         ("a.mp4", &["-c:a", "libopus", "-b:a", "160k"]),
+        ("a.webm", &["-c:a", "libopus", "-b:a", "160k"]),
     ];
     for (name, arguments) in formats {
         let (first, last) = heard(&encode(graph, name, arguments));

@@ -130,6 +130,10 @@ impl Stage {
             .iter()
             .filter(|gap| !MACHINE.iter().any(|cause| gap["cause"] == *cause))
             .collect();
+        eprintln!(
+            "{name}: a busy machine made gaps: {gaps:?}; heard: {:?}",
+            report.timing.gaps
+        );
         assert!(own.is_empty(), "{name}: {own:?}; heard: {:?}", report.timing.gaps);
     }
 

@@ -1,5 +1,7 @@
 //! Matroska with several frames in one block, which ffmpeg reads but does not write.
 
+use std::time::Duration;
+
 use super::support::encode;
 use super::{Expected, check_all, expected, stereo};
 
@@ -23,7 +25,8 @@ const LACINGS: [(&str, u8, &[u8]); 3] = [
     ("EBML", 0x06, &[0x41, 0x80, 0xbf, 0xbf, 0xbf]),
 ];
 
-fn matroska(frames: &[&[u8]], flags: u8, sizes: &[u8]) -> Vec<u8> {
+/// `delay_ns`: how long the encoder's delay is said to be.
+fn matroska(frames: &[&[u8]], flags: u8, sizes: &[u8], delay_ns: u32) -> Vec<u8> {
     let audio = [element(0xb5, &48_000_f64.to_be_bytes()), element(0x9f, &[2])];
     let track = [
         element(0xd7, &[1]),
@@ -31,6 +34,7 @@ fn matroska(frames: &[&[u8]], flags: u8, sizes: &[u8]) -> Vec<u8> {
         element(0x83, &[2]),
         element(0x86, b"A_MPEG/L3"),
         element(0x23_e383, &24_000_000_u32.to_be_bytes()),
+        element(0x56aa, &delay_ns.to_be_bytes()),
         element(0xe1, &audio.concat()),
     ];
     let info = [
@@ -66,7 +70,13 @@ fn several_frames_in_a_block() {
             slack: 6,
             ..expected("matroska/webm")
         };
-        (name.to_owned(), matroska(&frames, flags, sizes), expected)
+        (name.to_owned(), matroska(&frames, flags, sizes, 0), expected)
     });
     check_all(files.into());
+    let (_, flags, sizes) = LACINGS[0];
+    let [all, less] = [0, 24_000_000].map(|delay_ns| {
+        let file = matroska(&frames, flags, sizes, delay_ns);
+        super::frames(&file, Duration::ZERO).expect("plays").len()
+    });
+    assert_eq!(less, all - 1, "24 ms are cut");
 }
