@@ -4,7 +4,7 @@ use std::path::Path;
 
 use fake_discord::{Config, analysis};
 use fake_services::{FakeServices, Resource};
-use lavalink_blackbox::{NodeOptions, Stage, media, stage::assert_clean};
+use lavalink_blackbox::{NodeOptions, Stage, media};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -121,7 +121,7 @@ async fn a_connection_that_is_cut_is_not_heard() {
         let report = stage
             .heard(guild, "the closing silence", |r| r.frames.silence >= 5)
             .await;
-        assert_clean(path, &report);
+        stage.assert_clean_of(guild, path, &report).await;
         assert!(
             (398..=406).contains(&report.frames.media),
             "{path}: {} frames of 8 s",
@@ -179,7 +179,7 @@ async fn a_server_that_falls_silent_costs_only_its_own_player() {
     assert_eq!(hung["loadType"], "error", "{hung}");
 
     let report = stage.discord.report(1).expect("a report");
-    assert_clean("the other guild", &report);
+    stage.assert_clean_of(1, "the other guild", &report).await;
 }
 
 /// Audio bytes between two blocks of the station below.
