@@ -4,7 +4,7 @@ use fake_discord::Config;
 use lavalink_blackbox::seat::Hall;
 use serde_json::json;
 
-/// Moves measured; one of them may meet whatever else the machine does.
+/// Moves measured.
 const MOVES: usize = 5;
 
 /// Longest time without audio, ms.
@@ -40,9 +40,8 @@ async fn a_move_to_another_region_is_silent_for_less_than_a_second() {
         silences.push(new.timing.first_at_ms - left.timing.last_at_ms);
     }
     eprintln!("moves to another region, ms without audio: {silences:.0?}");
-    silences.sort_by(f64::total_cmp);
     assert!(
-        silences[MOVES / 2] < LONGEST_SILENCE_MS,
+        silences.iter().all(|&silence| silence < LONGEST_SILENCE_MS),
         "{silences:.0?} ms of silence"
     );
 }

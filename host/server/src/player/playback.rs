@@ -27,8 +27,8 @@ use crate::services::Services;
 const CLEANUP_MS: i64 = 60_000;
 /// A source asked for a frame within this time is being polled, milliseconds.
 const POLLED_MS: i64 = 1_000;
-/// Compressed bytes read ahead until the bitrate is known: 5 s at 200 kbit/s.
-const FIRST_READ_AHEAD_BYTES: usize = 128 * 1024;
+/// Compressed bytes read ahead where the bitrate is not to be known: 5 s at 200 kbit/s.
+const STREAM_READ_AHEAD_BYTES: usize = 128 * 1024;
 /// Least and most compressed bytes read ahead.
 const READ_AHEAD_BYTES: std::ops::RangeInclusive<usize> = 48 * 1024..=512 * 1024;
 /// Compressed bytes a container reader has taken but not used yet: half of the 32 KiB it reads at once.
@@ -218,10 +218,11 @@ impl PlayerTask {
             effects: effects.map(|effects| effects as _),
             use_seek_ghosting: self.services.config.player.use_seek_ghosting,
             observer: Box::new(move |event| {
-                if let (PipelineEvent::Ready { length, .. }, Some(bytes)) = (&event, bytes)
-                    && let Some(length) = length
-                {
-                    read_ahead.set(read_ahead_bytes(bytes, *length, wanted));
+                if let PipelineEvent::Ready { length, .. } = &event {
+                    read_ahead.set(match (bytes, length) {
+                        (Some(bytes), Some(length)) => read_ahead_bytes(bytes, *length, wanted),
+                        _ => STREAM_READ_AHEAD_BYTES,
+                    });
                 }
                 feedback.observe(event);
             }),
@@ -442,7 +443,8 @@ async fn open(services: &Services, track: &LoadedTrack, start: Duration) -> Open
         .open(track.source(), &track.to_plugin(), start)
         .await?;
     let config = ReaderConfig {
-        read_ahead_bytes: FIRST_READ_AHEAD_BYTES,
+        // Until the container says how long the medium plays: most need no more, and what has been freed stays with us.
+        read_ahead_bytes: *READ_AHEAD_BYTES.start(),
         max_read_ahead_bytes: *READ_AHEAD_BYTES.end(),
         keep_behind_bytes: KEEP_BEHIND_BYTES,
         start,

@@ -55,7 +55,7 @@ const MAX_REMEMBERED: usize = 8;
 const HLS_PROBE: &str = "m3u";
 const HLS_PARAMETERS: &str = "hls-outer";
 /// Bytes read ahead while probing: tags with cover pictures are skipped by jumps, not read.
-const PROBE_READ_AHEAD: usize = 128 * 1024;
+const PROBE_READ_AHEAD: usize = 64 * 1024;
 
 /// Makes a [`Host`] for each call of a plugin.
 pub struct NodeHosts {

@@ -38,7 +38,8 @@ pub(crate) async fn open(endpoint: &str, tls: &TlsSettings) -> Result<Socket, Vo
             .read_buffer_size(4 << 10)
             .write_buffer_size(0)
             .max_write_buffer_size(MAX_MESSAGE);
-        upgrade(&url, config, connector)
+        // In a box of its own, so that what only connecting needs is not kept for as long as the connection lives.
+        Box::pin(upgrade(&url, config, connector))
             .await
             .map_err(|error| VoiceError::Connect {
                 endpoint: endpoint.to_owned(),

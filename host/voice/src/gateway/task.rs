@@ -118,7 +118,18 @@ pub(crate) async fn run(context: Context, socket: Socket, mut close: oneshot::Re
         };
         match end {
             End::Local => return say_goodbye(call, socket).await,
-            end => next = reconnect(&context, &mut call, Some(socket), end, &mut retries, &mut close).await,
+            // In a box of its own: what reconnecting needs is not kept while all is well.
+            end => {
+                next = Box::pin(reconnect(
+                    &context,
+                    &mut call,
+                    Some(socket),
+                    end,
+                    &mut retries,
+                    &mut close,
+                ))
+                .await;
+            }
         }
     }
     // Closed by the owner while the gateway was gone: the audio path may still be there.

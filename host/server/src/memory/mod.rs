@@ -3,6 +3,8 @@
 //! glibc returns by itself only what lies at the end of an arena. A node that once had thousands of players would keep
 //! their memory for good.
 
+mod code_pages;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,16 +15,30 @@ use crate::session::Registry;
 /// How often the sessions and players are counted: a crowd that came and left in between is not seen.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// Returns memory when enough sessions and players are gone. Runs until it is dropped.
+/// Returns memory once the start is over, and whenever enough sessions and players are gone. Runs until it is dropped.
 pub async fn give_back(registry: Arc<Registry>) {
     let mut crowd = Crowd::default();
     let mut interval = interval(PERIOD);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // The first tick comes at once.
+    interval.tick().await;
+    let mut has_started = false;
     loop {
         interval.tick().await;
-        if crowd.has_thinned_out(registry.population()) {
+        let there = registry.population();
+        let thinned_out = crowd.has_thinned_out(there);
+        // While somebody plays, the code that plays is in use.
+        let is_quiet = there == 0 && (thinned_out || !has_started);
+        has_started = true;
+        if thinned_out || is_quiet {
             // Takes each arena's lock for up to some milliseconds, so not on a worker. It cannot panic.
-            let _cannot_fail = tokio::task::spawn_blocking(trim).await;
+            let _cannot_fail = tokio::task::spawn_blocking(move || {
+                trim();
+                if is_quiet {
+                    code_pages::drop_unused();
+                }
+            })
+            .await;
         }
     }
 }
