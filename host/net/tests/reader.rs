@@ -109,6 +109,34 @@ async fn no_more_than_the_read_ahead_is_fetched() {
     assert_eq!(seen.opens.load(Ordering::Relaxed), 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_origin_at_hand_is_read_less_far_until_it_keeps_us_waiting() {
+    let config = ReaderConfig {
+        read_ahead_bytes: 200_000,
+        prompt_bytes: Some(20_000),
+        keep_behind_bytes: 0,
+        ..ReaderConfig::default()
+    };
+    let origin = Memory::new(noise(1_000_000));
+    let gate = origin.close_gate();
+    gate.add_permits(100);
+    let mut reader = spawn(origin, config);
+    reader.ready().await.unwrap();
+    reader.read_ahead().set(150_000);
+    settle().await;
+    let small = reader.buffered_bytes();
+    assert!((20_000..40_000).contains(&small), "{small}");
+
+    gate.forget_permits(100);
+    take(&mut reader, 18_000).await.unwrap();
+    settle().await;
+    tokio::time::sleep(Duration::from_millis(21)).await;
+    gate.add_permits(100);
+    settle().await;
+    let large = reader.buffered_bytes();
+    assert!((150_000..180_000).contains(&large), "{large}");
+}
+
 #[tokio::test]
 async fn the_read_ahead_grows_when_told_and_when_it_was_too_little() {
     let config = ReaderConfig {

@@ -1,11 +1,16 @@
 //! The task that reads ahead.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use tokio::time::Instant;
 
 use super::shared::{Shared, Step};
 use crate::ByteOrigin;
+
+/// A read that takes longer comes from somewhere that may take longer still.
+const PROMPT: Duration = Duration::from_millis(20);
 
 /// Runs until its reader is dropped, which aborts it.
 pub(super) async fn fill(shared: Arc<Shared>, mut origin: Box<dyn ByteOrigin>) {
@@ -20,7 +25,11 @@ pub(super) async fn fill(shared: Arc<Shared>, mut origin: Box<dyn ByteOrigin>) {
             }
             Step::Read(max) => {
                 let cancellable = origin.is_cancellable();
+                let asked = Instant::now();
                 if let Some(bytes) = unless_superseded(&shared, cancellable, origin.read(max)).await {
+                    if asked.elapsed() > PROMPT {
+                        shared.had_to_wait();
+                    }
                     let begins_part = origin.begins_part();
                     shared.publish_bytes(bytes, begins_part);
                 }

@@ -26,6 +26,9 @@ pub struct ReaderConfig {
     pub read_ahead_bytes: usize,
     /// What that may grow to when the consumer runs out of bytes, doubling each time.
     pub max_read_ahead_bytes: usize,
+    /// Most bytes held ahead as long as every read took less than 20 ms and the consumer never ran out of bytes: what is at
+    /// hand need not be kept. `None` where the origin is not to be trusted with that.
+    pub prompt_bytes: Option<usize>,
     /// Bytes behind the position that stay, so that a short step back needs no reconnect. Rounded up to whole blocks of
     /// 8 KiB.
     pub keep_behind_bytes: usize,
@@ -43,6 +46,7 @@ impl Default for ReaderConfig {
         Self {
             read_ahead_bytes: 512 * 1024,
             max_read_ahead_bytes: 512 * 1024,
+            prompt_bytes: None,
             keep_behind_bytes: 64 * 1024,
             skip_bytes: 512 * 1024,
             open_timeout: Duration::from_secs(20),

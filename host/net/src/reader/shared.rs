@@ -69,6 +69,8 @@ struct State {
     run_start: u64,
     /// Most bytes to hold ahead.
     read_ahead: usize,
+    /// Most of them as long as the origin never kept us waiting.
+    prompt: usize,
     /// The task waits for room.
     parked: bool,
     /// Nobody will bring another byte.
@@ -78,6 +80,11 @@ struct State {
 impl State {
     fn ahead(&self) -> usize {
         usize::try_from(self.window.end().saturating_sub(self.position)).unwrap_or(usize::MAX)
+    }
+
+    /// Most bytes to hold ahead now.
+    fn wanted(&self) -> usize {
+        self.read_ahead.min(self.prompt)
     }
 
     /// Abandons what is held and goes on at `target`.
@@ -135,6 +142,7 @@ impl Shared {
             waker: None,
             run_start: 0,
             read_ahead: config.read_ahead_bytes,
+            prompt: config.prompt_bytes.unwrap_or(usize::MAX),
             parked: false,
             task_ended: false,
         };
@@ -184,7 +192,7 @@ impl Shared {
             state.position += copied as u64;
             state.forget(self.config.keep_behind_bytes);
             // Woken only when half is free: each piece costs the task, and often a thread of its own, a wake-up.
-            if state.parked && state.ahead() <= state.read_ahead / 2 {
+            if state.parked && state.ahead() <= state.wanted() / 2 {
                 state.parked = false;
                 self.wake.notify_one();
             }
@@ -250,8 +258,9 @@ impl Shared {
         let mut state = self.state.lock();
         // The consumer ran dry where bytes had flown for a while: more of them ahead would have helped.
         let taken = state.position.saturating_sub(state.run_start);
-        if matches!(state.phase, Phase::Flowing) && taken >= state.read_ahead as u64 {
+        if matches!(state.phase, Phase::Flowing) && taken >= state.wanted() as u64 {
             let most = self.config.max_read_ahead_bytes.max(state.read_ahead);
+            state.prompt = usize::MAX;
             state.read_ahead = (state.read_ahead * 2).min(most);
         }
         match &mut state.waker {
@@ -263,7 +272,7 @@ impl Shared {
     pub(super) fn set_read_ahead(&self, bytes: usize) {
         let mut state = self.state.lock();
         state.read_ahead = bytes;
-        if state.parked && state.ahead() < bytes {
+        if state.parked && state.ahead() < state.wanted() {
             state.parked = false;
             self.wake.notify_one();
         }
@@ -305,6 +314,11 @@ impl Shared {
 
     // ---- the task's side ----
 
+    /// The origin took its time over a read: from now on there is to be enough for the next time.
+    pub(super) fn had_to_wait(&self) {
+        self.state.lock().prompt = usize::MAX;
+    }
+
     pub(super) async fn woken(&self) {
         self.wake.notified().await;
     }
@@ -321,7 +335,7 @@ impl Shared {
                 Step::Open(state.window.end())
             }
             Phase::Flowing => {
-                let room = state.read_ahead.saturating_sub(state.ahead());
+                let room = state.wanted().saturating_sub(state.ahead());
                 state.parked = room == 0;
                 if room == 0 {
                     Step::Wait

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lavalink_audio::{MediaHint, Pipeline, PipelineEvent, PipelineSpec};
 use lavalink_net::{MediaReader, NetError, ReaderConfig, StreamTitles};
-use lavalink_plugin_api::{Event as Occurrence, Failure, MarkerState, Severity, TrackEndReason};
+use lavalink_plugin_api::{Event as Occurrence, Failure, MarkerState, Media, Severity, TrackEndReason};
 use lavalink_protocol::events::{EndReason, Event};
 use tokio::task::JoinError;
 
@@ -446,6 +446,8 @@ async fn open(services: &Services, track: &LoadedTrack, start: Duration) -> Open
         // Until the container says how long the medium plays: most need no more, and what has been freed stays with us.
         read_ahead_bytes: *READ_AHEAD_BYTES.start(),
         max_read_ahead_bytes: *READ_AHEAD_BYTES.end(),
+        // What a plugin makes, or has on its disk, is at hand.
+        prompt_bytes: matches!(opened.media, Media::Bytes(..)).then_some(*READ_AHEAD_BYTES.start()),
         keep_behind_bytes: KEEP_BEHIND_BYTES,
         start,
         ..ReaderConfig::default()
